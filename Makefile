@@ -1,0 +1,40 @@
+# The two commands of the README are `make demo` and `make test`.
+# Both work in a fresh clone with git, make and Python >= 3.11, and nothing else.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: venv demo test lint types soak bench clean
+
+venv: $(STAMP)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("equipoise needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --only-binary=:all: hatchling editables
+	$(BIN)/python -m pip install --quiet --prefer-binary --no-build-isolation -e '.[dev]'
+	touch $(STAMP)
+
+demo: venv
+	$(BIN)/equipoise study run studies/gss2018.toml --out out/gss2018
+	@echo
+	@echo "The report is out/gss2018/report.html: open it in a browser."
+
+lint: venv
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types: venv
+	$(BIN)/mypy
+
+test: venv lint types
+	$(BIN)/python -m pytest -m "not soak"
+
+soak: venv
+	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[dev,witness]'
+	$(BIN)/python -m pytest -m soak
+
+clean:
+	rm -rf $(VENV) out .mypy_cache .ruff_cache .hypothesis

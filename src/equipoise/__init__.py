@@ -1,0 +1,67 @@
+"""equipoise: which human groups a population of LLM agents serves, and who is left out.
+
+The mathematics is in `docs/theory.md`; results are cited by their numbers R1, R2, …
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from equipoise.errors import (
+        BadInput,
+        EquipoiseError,
+        LabelMismatch,
+        MissingExtra,
+        NotSolved,
+    )
+    from equipoise.estimate import Estimate
+    from equipoise.game.alignment_game import AlignmentGame
+    from equipoise.game.groups import Groups
+    from equipoise.game.network import Network
+    from equipoise.game.profile import Profile
+    from equipoise.game.terms import (
+        Attractiveness,
+        AudienceShare,
+        Consistency,
+        Diversity,
+        KLConsistency,
+        Subsidy,
+        Variety,
+    )
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "BadInput": "errors",
+    "EquipoiseError": "errors",
+    "LabelMismatch": "errors",
+    "MissingExtra": "errors",
+    "NotSolved": "errors",
+    "Estimate": "estimate",
+    "AlignmentGame": "game.alignment_game",
+    "Groups": "game.groups",
+    "Network": "game.network",
+    "Profile": "game.profile",
+    "Attractiveness": "game.terms",
+    "AudienceShare": "game.terms",
+    "Consistency": "game.terms",
+    "Diversity": "game.terms",
+    "KLConsistency": "game.terms",
+    "Subsidy": "game.terms",
+    "Variety": "game.terms",
+}
+"""Where each public name lives: nothing is imported before it is used."""
+
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"equipoise.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'equipoise' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""What follows from a game: equilibria, their certificates and what is known of uniqueness."""

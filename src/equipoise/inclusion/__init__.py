@@ -1,0 +1,1 @@
+"""Who is left out, and the least change that brings them in. Pure mathematics."""

@@ -1,0 +1,1 @@
+"""Bundled panels: one small specification each."""

@@ -1,0 +1,1 @@
+"""Tables, figures and the report page, each a function of one result."""
