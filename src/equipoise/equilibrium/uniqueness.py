@@ -1,0 +1,311 @@
+r"""Is there only one equilibrium? The tests of R2 (a)–(f), each with its margin.
+
+The statement is *proved* when a test passes by more than its own rounding error, *refuted* when
+identical agents provably have others besides a symmetric equilibrium, else *unknown*: a failed
+test refutes nothing. Margins and moduli are smallest eigenvalues of the game's symmetrised
+curvature with agent i's rows divided by :math:`|\gamma_i|` (by 1 where agents do not interact).
+This file imports no solver and no projection.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.equilibrium.curvature import (
+    block_modulus,
+    contraction_margin,
+    lowest_curvature,
+    network_modulus,
+)
+from equipoise.game.affine import AffineForm
+from equipoise.game.alignment_game import AlignmentGame
+from equipoise.game.parameters import tangent
+from equipoise.game.profile import Profile
+from equipoise.game.terms import AudienceShare, Consistency, Diversity, KLConsistency, Variety
+
+__all__ = ["Uniqueness", "uniqueness"]
+
+FloatArray = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Uniqueness:
+    r"""What is known about the number of equilibria.
+
+    Attributes
+    ----------
+    verdict : str
+        "proved", "refuted" or "unknown".
+    margin : float or None
+        By how much the deciding test passes (> 0) or the last one tried fails (<= 0), in the
+        unit named in `test`; infinite where nothing can go wrong (one group).
+    test : str
+        The test, with its R2 letter and the scaling of its margin, as a sentence.
+    modulus : float or None
+        Strong-monotonicity modulus for the distance bound of R3, where the test gives one.
+    weights : (rows,) array or None
+        Weights of the gaps in that bound, :math:`1/|\gamma_i|` or 1.
+    """
+
+    verdict: str
+    margin: float | None
+    test: str
+    modulus: float | None = None
+    weights: FloatArray | None = None
+
+
+def uniqueness(game: AlignmentGame, profile: Profile | None = None) -> Uniqueness:
+    """State whether the game has one equilibrium (R2).
+
+    Parameters
+    ----------
+    game : AlignmentGame
+        Any game.
+    profile : Profile, optional
+        A profile near an equilibrium; only "refuted" needs it, and only when all its rows are
+        equal: its support decides whether identical agents specialise.
+
+    Returns
+    -------
+    Uniqueness
+        Never "refuted" from a failed sufficient test.
+    """
+    n = len(game.groups)
+    if n == 1:
+        rows = np.ones(len(game.agents))
+        return Uniqueness("proved", math.inf, "one group: every mixture is 1", math.inf, rows)
+    affine = game.affine
+    if affine is not None:
+        return _affine(affine, profile)
+    return _curved(game)
+
+
+def _affine(form: AffineForm, profile: Profile | None) -> Uniqueness:
+    if not form.coupled:
+        return _uncoupled(form)
+    answers = [_contraction(form)]
+    if answers[0].verdict != "proved" or answers[0].modulus is None:
+        answers.insert(0, _network(form) if form.network is not None else _default(form))
+    if form.identical and form.kernel_scale == 1.0 and form.scalar_curvature is not None:
+        answers.append(_dominated(form))
+    for answer in answers:
+        if answer.verdict == "proved":
+            return answer
+    if profile is not None:
+        refuted = _specialises(form, profile)
+        if refuted is not None:
+            return refuted
+    return answers[0]
+
+
+def _verdict(margin: float, scale: float, test: str, **known: object) -> Uniqueness:
+    """Proved when the margin exceeds the rounding error of eigenvalues of this scale."""
+    if margin > 1e-12 * scale:
+        return Uniqueness("proved", margin, test, **known)  # type: ignore[arg-type]  # modulus, weights
+    return Uniqueness("unknown", margin, test)
+
+
+def _uncoupled(form: AffineForm) -> Uniqueness:
+    """Each agent alone: unique iff its own programme has one maximiser."""
+    low, high = lowest_curvature(form)
+    rows = np.ones(form.n_rows)
+    curved = low > 1e-12 * np.maximum(high, 1e-300)
+    if curved.all():
+        margin = float(low.min())
+        test = "no interaction: smallest own curvature of any agent"
+        return Uniqueness("proved", margin, test, margin, rows)
+    flat = high == 0
+    if (curved | flat).all():
+        ordered = np.sort(form.scores[flat], axis=1)
+        lead = ordered[:, -1] - ordered[:, -2]
+        scale = float(np.abs(ordered).max())
+        test = "no interaction: lead of the best group for agents without curvature (score units)"
+        return _verdict(float(lead.min()), scale, test)
+    return Uniqueness("unknown", float(low.min()), "no interaction: smallest own curvature")
+
+
+def _default(form: AffineForm) -> Uniqueness:
+    """(b), extended to herding and to mixed signs: each sign block on its own."""
+    low, high = lowest_curvature(form)
+    idle = form.gamma == 0
+    if (idle & (low <= 1e-12 * high)).any():
+        return Uniqueness(
+            "unknown", float(low[idle].min()), "R2: an agent that ignores others has no curvature"
+        )
+    moduli, scales = [], []
+    for sign in (1.0, -1.0):
+        block = np.flatnonzero(sign * form.gamma > 0)
+        if block.size:
+            modulus, scale = block_modulus(form, block, sign)
+            moduli.append(modulus)
+            scales.append(scale)
+    margin, scale = min(moduli), max(scales)
+    test = (
+        "R2(b): smallest eigenvalue of blkdiag(H_i/|γ_i| − S/(N−1)) + 11ᵀ⊗S/(N−1), sign by sign "
+        "(rows divided by |γ_i|)"
+    )
+    weights = None if idle.any() else 1.0 / np.abs(form.gamma)
+    return _verdict(
+        margin, scale, test, modulus=margin if weights is not None else None, weights=weights
+    )
+
+
+def _network(form: AffineForm) -> Uniqueness:
+    """Test (a): symmetric w, one sign of γ or sign blocks; a strictly concave potential."""
+    network = form.network
+    assert network is not None
+    if not network.symmetric:
+        return Uniqueness("unknown", None, "directed network: no potential (R2 a does not apply)")
+    margin, scale, exact = network_modulus(form)
+    how = "smallest eigenvalue" if exact else "block-Gershgorin lower bound of the eigenvalues"
+    test = f"R2(a): {how} of blkdiag(d_i H_i/|γ_i|) ± w⊗S (rows divided by |γ_i|/d_i)"
+    idle = (form.gamma == 0) | (network.degrees == 0)
+    if idle.any():
+        return _verdict(margin, scale, test)
+    weights = network.degrees / np.abs(form.gamma)
+    return _verdict(margin, scale, test, modulus=margin, weights=weights)
+
+
+def _contraction(form: AffineForm) -> Uniqueness:
+    """(c): any network, any signs."""
+    margin, scale = contraction_margin(form)
+    test = "R2(c): smallest λ_min(H_i|T) − |γ_i| λ_max(S|T); best responses contract"
+    return _verdict(margin, scale, test)
+
+
+def _dominated(form: AffineForm) -> Uniqueness:
+    """(f), beyond the limit: one group dominates, s_(1) − s_(2) ≥ β + γ."""
+    assert form.scalar_curvature is not None
+    ordered = np.sort(form.scores[0])
+    need = float(form.scalar_curvature[0] + form.gamma[0])
+    margin = float(ordered[-1] - ordered[-2]) - need
+    test = "R2(f): lead of the best group over β + γ (score units)"
+    if form.gamma[0] <= 0 or form.network is not None:
+        return Uniqueness("unknown", margin, test)
+    return _verdict(margin, float(np.abs(ordered).max()) + need, test)
+
+
+def _specialises(form: AffineForm, profile: Profile) -> Uniqueness | None:
+    """Refute: identical agents whose symmetric equilibrium is not a maximum of the potential."""
+    x = profile.array
+    if not form.identical or form.network is not None or np.any(np.ptp(x, axis=0) > 1e-9):
+        return None
+    served = np.flatnonzero(x[0] > 1e-9)
+    if served.size < 2:
+        return None
+    h = form.curvature_matrix(0)[np.ix_(served, served)]
+    s = form.kernel_matrix()[np.ix_(served, served)]
+    gamma, n = float(form.gamma[0]), form.agents.total
+    # Directions in which agents part (γ > 0) or move together (γ < 0).
+    d = h / abs(gamma) - (s / (n - 1) if gamma > 0 else s)
+    basis = tangent(served.size)
+    low = float(np.linalg.eigvalsh(basis.T @ d @ basis)[0])
+    if low < -1e-9 * max(1.0, float(np.abs(d).max())):
+        return Uniqueness(
+            "refuted",
+            low,
+            "R2(b), identical agents: on the groups served here the potential bends up along "
+            "differences between agents, so its maximum is another equilibrium (rows over |γ|)",
+        )
+    return None
+
+
+def _curved(game: AlignmentGame) -> Uniqueness:
+    """KL (d) and audience share (e); R9 for audience share alone."""
+    kl, share = game.term(KLConsistency), game.term(AudienceShare)
+    diversity = game.term(Diversity)
+    rows = len(game.agents)
+    gamma = np.broadcast_to(diversity.weight, (rows,)) if diversity else np.zeros(rows)
+    beta = np.broadcast_to(kl.weight, (rows,)) if kl else np.zeros(rows)
+    theta = np.broadcast_to(share.weight, (rows,)) if share else np.zeros(rows)
+    own = [t for t in game.terms if isinstance(t, Consistency | Variety) and np.any(t.weight)]
+    coupled = bool(np.any(gamma != 0)) and game.agents.total > 1
+    if theta.any():
+        return _audience(game, gamma, beta, theta, coupled)
+    if not coupled:
+        if (beta > 0).all():
+            test = "no interaction and KL consistency: smallest weight"
+            return Uniqueness("proved", float(beta.min()), test, float(beta.min()), np.ones(rows))
+        return Uniqueness("unknown", None, "no test of R2 covers these terms")
+    if own or diversity is None or diversity.network is not None:
+        return Uniqueness("unknown", None, "no test of R2 covers these terms on this network")
+    return _kl(game, diversity, gamma, beta)
+
+
+def _kl(
+    game: AlignmentGame, diversity: Diversity, gamma: FloatArray, beta: FloatArray
+) -> Uniqueness:
+    """(d): β_i/γ_i > D_S/(4(N−1)); identical agents with S = I also −2β < γ < 2β(N−1)."""
+    kl = game.term(KLConsistency)
+    assert kl is not None
+    n, k = game.agents.total, len(game.groups)
+    s = np.eye(k) if diversity.kernel is None else diversity.kernel
+    spread = float((np.diag(s)[:, None] + np.diag(s)[None, :] - 2 * s).max())
+    if (gamma >= 0).all() and (beta > 0).all():
+        active = gamma > 0
+        margin = float((beta[active] / gamma[active]).min()) - spread / (4 * (n - 1))
+        test = "R2(d): smallest β_i/γ_i − D_S/(4(N−1)) (rows divided by γ_i)"
+        top = float(np.linalg.eigvalsh(s)[-1]) / (n - 1)
+        crude = float((beta[active] / gamma[active]).min()) - top
+        weights = 1.0 / gamma if active.all() and crude > 0 else None
+        return _verdict(
+            margin,
+            max(1.0, spread),
+            test,
+            modulus=crude if weights is not None else None,
+            weights=weights,
+        )
+    same = bool(np.ptp(gamma) == 0 and np.ptp(beta) == 0) and kl.anchor.ndim == 1
+    if same and diversity.kernel is None and beta[0] > 0 and _same_scores(game):
+        margin = float(2 * beta[0] - abs(gamma[0]))
+        return _verdict(margin, float(beta[0]), "R2(d): 2β − |γ|, identical agents, S = I")
+    return Uniqueness("unknown", None, "R2(d) needs γ ≥ 0, or identical agents with S = I")
+
+
+def _same_scores(game: AlignmentGame) -> bool:
+    """Whether every remaining term is the same for all agents."""
+    zero = np.zeros((len(game.agents), len(game.groups)))
+    for term in game.terms:
+        if isinstance(term, Diversity | KLConsistency | AudienceShare):
+            continue
+        rows = term.own_gradient(zero, game.groups, game.agents)
+        if np.any(rows != rows[:1]):
+            return False
+    return True
+
+
+def _audience(
+    game: AlignmentGame,
+    gamma: FloatArray,
+    beta: FloatArray,
+    theta: FloatArray,
+    coupled: bool,
+) -> Uniqueness:
+    """(e) and R9: audience share is monotone at a common θ, so strict terms stay decisive."""
+    terms = [t for t in game.terms if np.any(getattr(t, "weight", getattr(t, "prices", 1.0)))]
+    if (theta > 0).all() and game.agents.total > 1 and len(terms) == 1:
+        low = float(theta.min())
+        return _verdict(low, low, "R9: audience share alone, smallest θ_i")
+    kept = [t for t in game.terms if not isinstance(t, AudienceShare)]
+    rest = AlignmentGame(game.groups, game.agents, kept)
+    inner = uniqueness(rest)
+    if coupled:
+        common = bool((gamma > 0).all())
+        if common:
+            ratio = theta / gamma
+            common = bool(np.ptp(ratio) <= 1e-12 * ratio.max())
+        need = "a common θ_i/γ_i > 0"
+    else:
+        common = bool(np.ptp(theta) == 0)
+        need = "a common θ"
+    strict = inner.modulus is not None and inner.modulus > 0
+    if common and inner.verdict == "proved" and strict:
+        test = f"R2(e): audience share is monotone at {need}, on top of {inner.test}"
+        return Uniqueness("proved", inner.margin, test, inner.modulus, inner.weights)
+    return Uniqueness("unknown", None, f"R2(e) needs {need} and a strictly monotone rest")
