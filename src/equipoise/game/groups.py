@@ -81,7 +81,8 @@ class Groups:
                 f"groups: the shares sum to {total:.10g}, which is {total - 1.0:+.3g} off 1; "
                 "divide each by their sum"
             )
-        array /= total
+        if abs(total - 1.0) > len(labels) * np.finfo(np.float64).eps:
+            array /= total  # not for rounding: shares that were divided once keep their bits
         array.setflags(write=False)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "shares", array)
