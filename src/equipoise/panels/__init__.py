@@ -1,1 +1,16 @@
-"""What humans said: survey panels and the shares, agreement, appeal and kernel in them."""
+"""What humans said: surveys, bundled or the user's own, as shares, agreement, appeal, kernel."""
+
+from equipoise.panels.answers import AnswerTable
+from equipoise.panels.design import DesignEstimate, SurveyDesign
+from equipoise.panels.panel import Panel, PanelDraws
+from equipoise.panels.sources import list_panels, load_panel
+
+__all__ = [
+    "AnswerTable",
+    "DesignEstimate",
+    "Panel",
+    "PanelDraws",
+    "SurveyDesign",
+    "list_panels",
+    "load_panel",
+]
