@@ -2,6 +2,7 @@
 
 from equipoise.panels.answers import AnswerTable
 from equipoise.panels.design import DesignEstimate, SurveyDesign
+from equipoise.panels.files import read_panel
 from equipoise.panels.panel import Panel, PanelDraws
 from equipoise.panels.sources import list_panels, load_panel
 
@@ -13,4 +14,5 @@ __all__ = [
     "SurveyDesign",
     "list_panels",
     "load_panel",
+    "read_panel",
 ]

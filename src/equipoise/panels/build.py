@@ -65,6 +65,28 @@ class Layout:
     option_labels: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     wording: Mapping[str, str] = field(default_factory=dict)
 
+    def check(self) -> None:
+        """Raise `BadInput` for what is wrong before any file is read."""
+        if not self.group:
+            raise BadInput(
+                "group: no column is named; write the column (or columns) that make groups"
+            )
+        if not self.questions:
+            raise BadInput("questions: the list is empty; name at least one question column")
+        for role, names in (("group", self.group), ("questions", self.questions)):
+            twice = [c for c, k in Counter(names).items() if k > 1]
+            if twice:
+                raise BadInput(f'{role}: "{twice[0]}" stands twice; name every column once')
+        both = set(self.group) & set(self.questions)
+        if both:
+            raise BadInput(
+                f'questions: "{min(both)}" already makes the groups; leave it out of the questions'
+            )
+        if self.dont_know not in ("missing", "option"):
+            raise BadInput(
+                f'dont_know: "{self.dont_know}" is not known; write "missing" or "option"'
+            )
+
 
 def build_panel(table: RawTable, layout: Layout, about: About) -> Panel:
     """Build a panel; every rule of `read_panel` is applied here.
@@ -74,14 +96,15 @@ def build_panel(table: RawTable, layout: Layout, about: About) -> Panel:
     BadInput
         Everything `read_panel` lists except what concerns the file itself.
     """
-    _check_names(layout)
+    layout.check()
     dropped: Counter[str] = Counter()
     cells = _groups(table, layout, dropped)
     weights, keep = _weights(table, layout, cells.group >= 0, dropped)
     people = cells.group[keep]
     _refuse_emptied(people, cells, layout)
-    kept = _only(table, keep)
-    coded = _questions(kept, layout, dropped)
+    kept, used = _only(table, keep), people >= 0
+    answering = _only(kept, used)
+    coded = _questions(answering, layout, dropped)
     strata, cluster = (_design_column(kept, c, r) for c, r in _design_roles(layout))
     design = SurveyDesign(
         weights[keep],
@@ -89,11 +112,11 @@ def build_panel(table: RawTable, layout: Layout, about: About) -> Panel:
         () if cluster is None else (cluster,),
         lonely_psu=layout.lonely_psu,
     )
-    ratings = {
-        target: _rating(kept, column, people, cells, layout)
-        for target, column in layout.ratings.items()
-    }
-    codes = np.stack([c.codes for c in coded], axis=1)
+    ratings = {target: np.full(used.size, np.nan) for target in layout.ratings}
+    for target, column in layout.ratings.items():
+        ratings[target][used] = _rating(answering, column, people[used], cells, layout)
+    codes = np.full((used.size, len(coded)), -1)
+    codes[used] = np.stack([c.codes for c in coded], axis=1)
     rows = Respondents(people, codes, [len(c.options) for c in coded], design, ratings)
     tallies = rows.tallies()
     n = rows.counts()[1]
@@ -122,24 +145,6 @@ def build_panel(table: RawTable, layout: Layout, about: About) -> Panel:
     )
 
 
-def _check_names(layout: Layout) -> None:
-    if not layout.group:
-        raise BadInput("group: no column is named; write the column (or columns) that make groups")
-    if not layout.questions:
-        raise BadInput("questions: the list is empty; name at least one question column")
-    for role, names in (("group", layout.group), ("questions", layout.questions)):
-        twice = [c for c, k in Counter(names).items() if k > 1]
-        if twice:
-            raise BadInput(f'{role}: "{twice[0]}" stands twice; name every column once')
-    both = set(layout.group) & set(layout.questions)
-    if both:
-        raise BadInput(
-            f'questions: "{min(both)}" already makes the groups; leave it out of the questions'
-        )
-    if layout.dont_know not in ("missing", "option"):
-        raise BadInput(f'dont_know: "{layout.dont_know}" is not known; write "missing" or "option"')
-
-
 def _groups(table: RawTable, layout: Layout, dropped: Counter[str]) -> Cells:
     if len(table.frame) == 0:
         raise BadInput("the file has column names but no row; give the file with the answers")
@@ -163,9 +168,14 @@ def _groups(table: RawTable, layout: Layout, dropped: Counter[str]) -> Cells:
 def _weights(
     table: RawTable, layout: Layout, grouped: Bool, dropped: Counter[str]
 ) -> tuple[FloatArray, Bool]:
-    """Return weights and who is used: in a group and with a positive weight."""
+    """Return weights and whose row is kept: a positive weight, and in a group.
+
+    Under strata or clusters people without a group are kept too: the groups are a domain of
+    the whole design, whose clusters all take part in the standard error.
+    """
+    designed = layout.strata is not None or layout.cluster is not None
     if layout.weight is None:
-        return np.ones(grouped.size), grouped
+        return np.ones(grouped.size), grouped | designed
     w = numbers(table, layout.weight, "weight")
     name = layout.weight
     used = w[grouped]
@@ -184,11 +194,11 @@ def _weights(
         dropped[f"weight {name}: zero"] += int(zero.sum())
     if not (grouped & (w > 0.0)).any():
         raise BadInput(f'weight: "{name}" is zero for everybody; choose another column')
-    return w, grouped & (w > 0.0)
+    return w, (grouped | designed) & (w > 0.0) & np.isfinite(w)
 
 
 def _refuse_emptied(group: NDArray[np.int64], cells: Cells, layout: Layout) -> None:
-    n = np.bincount(group, minlength=len(cells.labels))
+    n = np.bincount(group[group >= 0], minlength=len(cells.labels))
     if (n < MIN_ANSWERS).any():
         label = cells.labels[int(np.argmin(n))]
         raise BadInput(
@@ -231,8 +241,8 @@ def _refuse_empty_cells(
     k, q = np.unravel_index(int(np.argmin(n)), n.shape)
     answers = "no answer" if n[k, q] == 0 else "a single answer"
     raise BadInput(
-        f'questions: the group "{labels[k]}" gave {answers} to "{questions[q]}"; leave the question '
-        "out, or merge the group with another"
+        f'questions: the group "{labels[k]}" gave {answers} to "{questions[q]}"; leave the '
+        "question out, or merge the group with another"
     )
 
 
@@ -259,7 +269,8 @@ def _rating(
     for k, label in enumerate(cells.labels):
         if np.isfinite(scores[group == k]).sum() < MIN_ANSWERS:
             raise BadInput(
-                f'ratings: fewer than two people of "{label}" rated "{column}"; leave the rating out'
+                f'ratings: fewer than two people of "{label}" rated "{column}"; leave the '
+                "rating out"
             )
     return scores
 

@@ -132,7 +132,8 @@ def code_column(table: RawTable, name: str, role: str, recode: Recode) -> CodedC
         raw, values = pd.factorize(series, use_na_sentinel=True)
     except TypeError:
         raise BadInput(
-            f'{role}: the column "{name}" holds lists or records; give one number or text per person'
+            f'{role}: the column "{name}" holds lists or records; give one number or text per '
+            "person"
         ) from None
     levels = [_plain(v) for v in values]
     fate = _apart([_fate(level, table, name, recode) for level in levels], levels, recode)
@@ -155,8 +156,8 @@ def code_column(table: RawTable, name: str, role: str, recode: Recode) -> CodedC
         raise BadInput(f'{role}: every value of "{name}" is missing; choose another column')
     if len(options) > MAX_OPTIONS:
         raise BadInput(
-            f'{role}: "{name}" has {len(options)} different values, more than {MAX_OPTIONS}; bin it '
-            "first, or list it under `ratings` if it is a score"
+            f'{role}: "{name}" has {len(options)} different values, more than {MAX_OPTIONS}; bin '
+            "it first, or list it under `ratings` if it is a score"
         )
     number = {label: i for i, label in enumerate(options)}
     lookup = np.array([-1 if f.startswith("!") else number[f] for f in fate] + [-1], dtype=np.int64)

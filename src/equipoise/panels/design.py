@@ -238,7 +238,7 @@ class SurveyDesign:
         block = _codes(outer, z.size)
         of_unit = block[first]
         sums = np.bincount(unit, weights=z)
-        count = np.bincount(of_unit).astype(np.float64)
+        count = np.asarray(np.bincount(of_unit), dtype=np.float64)
         if fpc is None:
             fraction = np.zeros(count.size)
         else:
@@ -250,21 +250,23 @@ class SurveyDesign:
         centre = np.bincount(of_unit, weights=sums) / count
         lonely = (count == 1) & (fraction < 1.0)
         spread = np.bincount(of_unit, weights=(sums - centre[of_unit]) ** 2)
+        squares = np.asarray(np.bincount(of_unit, weights=sums**2), dtype=np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             between = np.where(count > 1, spread * count / (count - 1.0), 0.0)
         if lonely.any():
-            between = self._lonely(between, lonely, np.bincount(of_unit, weights=sums**2), of_unit)
+            between = self._lonely(between, lonely, squares)
         above = np.zeros(count.size)
         above[block] = keep
         return float((above * (1.0 - fraction) * between).sum()), fraction[block]
 
     def _lonely(
-        self, between: FloatArray, lonely: NDArray[np.bool_], squares: FloatArray, of_unit: IntArray
+        self, between: FloatArray, lonely: NDArray[np.bool_], squares: FloatArray
     ) -> FloatArray:
         if self.lonely_psu == "refuse":
             raise BadInput(
                 f"strata: {int(lonely.sum())} of {lonely.size} strata have a single cluster, so "
-                'their variance is unknown; merge them, or choose lonely_psu = "average" or "centre"'
+                'their variance is unknown; merge them, or choose lonely_psu = "average" or '
+                '"centre"'
             )
         if self.lonely_psu == "centre":
             return np.where(lonely, squares, between)
@@ -276,14 +278,14 @@ class SurveyDesign:
 
 
 def _codes(column: ArrayLike | None, n: int) -> IntArray:
-    """Number the distinct entries 0, 1, ...; all 0 when there is no column."""
+    """Give numbers to the distinct entries: 0, 1, ...; all 0 when there is no column."""
     if column is None:
         return np.zeros(n, dtype=np.intp)
     return np.unique(np.asarray(column), return_inverse=True)[1].astype(np.intp)
 
 
 def _pairs(outer: IntArray, inner: ArrayLike) -> IntArray:
-    """Number the distinct (outer, inner) pairs: a cluster id may repeat in another stratum."""
+    """Give numbers to the distinct (outer, inner) pairs; ids may repeat in another stratum."""
     codes = _codes(inner, len(outer))
     return _codes(_codes(outer, len(outer)) * (codes.max() + 1) + codes, len(outer))
 

@@ -69,7 +69,7 @@ def group_cells(
     if small_cells not in ("merge", "refuse"):
         raise BadInput(f'small_cells: "{small_cells}" is not known; write "merge" or "refuse"')
     stacked = np.stack([c.codes for c in columns], axis=1)
-    known = (stacked >= 0).all(axis=1)
+    known = np.asarray((stacked >= 0).all(axis=1))
     if not known.any():
         raise BadInput("group: nobody has a value in every group column; choose other columns")
     keys, inverse = np.unique(stacked[known], axis=0, return_inverse=True)

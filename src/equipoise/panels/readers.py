@@ -1,0 +1,209 @@
+"""Reading a survey file: CSV, Parquet, Stata or SPSS, with its labels and missing codes.
+
+Before a byte is read the path is checked: it exists, is a file, has a known ending and is not
+larger than the limit. Only the columns asked for are read. Whatever a library says about a
+broken file becomes one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from equipoise.errors import BadInput, MissingExtra, nearest
+from equipoise.panels.coding import Level, RawTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MAX_BYTES", "read_table"]
+
+MAX_BYTES = 500_000_000
+BLANKS = ("", "NA", "N/A", "#N/A", "NaN", "nan")
+ENDINGS = (".csv", ".tsv", ".parquet", ".sav", ".zsav", ".dta")
+NEEDS = {".parquet": "pyarrow", ".sav": "pyreadstat", ".zsav": "pyreadstat", ".dta": "pyreadstat"}
+
+
+def read_table(
+    path: str | Path,
+    columns: Mapping[str, str],
+    *,
+    user_missing: bool = True,
+    max_bytes: int = MAX_BYTES,
+) -> RawTable:
+    """Read the named columns of a survey file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A .csv or .tsv (UTF-8), .parquet, .sav or .zsav (SPSS), .dta (Stata) file.
+    columns : mapping of column to role
+        What to read, and what for (used in messages).
+    user_missing : bool
+        Whether SPSS user-missing values (and Stata's .a to .z) count as missing.
+    max_bytes : int
+        Largest file that is opened.
+
+    Returns
+    -------
+    RawTable.
+
+    Raises
+    ------
+    BadInput
+        No such file, a directory, too large, unknown ending, not UTF-8, corrupted, a column
+        that does not exist.
+    MissingExtra
+        The library for this kind of file is not installed.
+    """
+    path = Path(path)
+    kind = _check(path, max_bytes)
+    for needed in ("pandas", NEEDS.get(kind, "pandas")):
+        if find_spec(needed) is None:
+            raise MissingExtra(f"reading {kind} files", "data")
+    if kind in (".csv", ".tsv"):
+        return _read_csv(path, columns)
+    if kind == ".parquet":
+        return _read_parquet(path, columns)
+    return _read_labelled(path, kind, columns, user_missing)
+
+
+def _check(path: Path, max_bytes: int) -> str:
+    """Return the file's kind after looking at it from outside."""
+    if path.is_dir():
+        raise BadInput(f'file: "{path}" is a directory; name one file in it')
+    kind = path.suffix.lower()
+    if not path.exists():
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = f"; {nearest(path.name, beside)}" if 0 < len(beside) <= 50 else ""
+        raise BadInput(f'file: there is no file "{path}"{hint or "; check the path"}')
+    if kind not in ENDINGS:
+        raise BadInput(
+            f'file: "{path.name}" ends in "{kind}", which is not read; save it as one of '
+            f"{', '.join(ENDINGS)}"
+        )
+    if not path.is_file():
+        raise BadInput(f'file: "{path}" is not an ordinary file; give a file on disk')
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as handle:
+            handle.read(1)
+    except OSError as error:
+        raise BadInput(f'file: "{path}" cannot be opened ({error.strerror}); check it') from None
+    if size > max_bytes:
+        raise BadInput(
+            f'file: "{path.name}" has {size:,} bytes, more than the limit of {max_bytes:,}; is it '
+            "the right file? If so, raise `max_bytes`"
+        )
+    if size == 0:
+        raise BadInput(f'file: "{path.name}" is empty; give the file with the answers')
+    return kind
+
+
+def _need(columns: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    """Return the columns to read, once each, after looking them all up."""
+    for column, role in columns.items():
+        if column not in names:
+            raise BadInput(f'{role}: there is no column "{column}"; {nearest(str(column), names)}')
+        if list(names).count(column) > 1:
+            raise BadInput(f'{role}: the column "{column}" stands twice in the file; rename one')
+    return list(columns)
+
+
+def _broken(path: Path, what: str, error: Exception) -> BadInput:
+    said = " ".join(str(error).split())[:120]
+    return BadInput(f'file: "{path.name}" cannot be read as {what} ({said}); save it again')
+
+
+def _read_csv(path: Path, columns: Mapping[str, str]) -> RawTable:
+    import pandas as pd
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            head = handle.readline(1_000_000)
+        separator = max(",;\t", key=head.count) if path.suffix.lower() == ".csv" else "\t"
+        names = [str(c) for c in pd.read_csv(path, sep=separator, nrows=0, encoding="utf-8-sig")]
+        needed = _need(columns, names)
+        frame = pd.read_csv(
+            path,
+            sep=separator,
+            usecols=needed,
+            encoding="utf-8-sig",
+            keep_default_na=False,
+            na_values=list(BLANKS),
+            low_memory=False,
+        )
+    except UnicodeDecodeError:
+        raise BadInput(
+            f'file: "{path.name}" is not UTF-8 text; save it as UTF-8 (in a spreadsheet: '
+            '"CSV UTF-8"), or give the .sav, .dta or .parquet file'
+        ) from None
+    except BadInput:
+        raise
+    except (ValueError, OSError, OverflowError) as error:  # pandas' parser errors are ValueErrors
+        raise _broken(path, "CSV", error) from None
+    return RawTable(frame)
+
+
+def _read_parquet(path: Path, columns: Mapping[str, str]) -> RawTable:
+    import pandas as pd
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        names = [str(c) for c in pyarrow.parquet.read_schema(path).names]
+        frame = pd.read_parquet(path, columns=_need(columns, names))
+    except BadInput:
+        raise
+    except (ValueError, OSError, OverflowError, TypeError, pyarrow.ArrowException) as error:
+        raise _broken(path, "Parquet", error) from None
+    return RawTable(frame)
+
+
+def _read_labelled(
+    path: Path, kind: str, columns: Mapping[str, str], user_missing: bool
+) -> RawTable:
+    """SPSS and Stata: codes with value labels; their missing codes are kept and marked."""
+    import pyreadstat
+    from pyreadstat import PyreadstatError, ReadstatError
+
+    read = pyreadstat.read_dta if kind == ".dta" else pyreadstat.read_sav
+    what = "Stata" if kind == ".dta" else "SPSS"
+    try:
+        meta = read(str(path), metadataonly=True)[1]
+        needed = _need(columns, list(meta.column_names))
+        frame, meta = read(str(path), usecols=needed, user_missing=True)
+    except BadInput:
+        raise
+    except (ReadstatError, PyreadstatError, ValueError, OSError, OverflowError) as error:
+        raise _broken(path, what, error) from None
+    marks = _missing_marks(meta, frame) if user_missing else {}
+    wording = {c: str(t) for c, t in meta.column_names_to_labels.items() if t}
+    return RawTable(frame, dict(meta.variable_value_labels), wording, marks)
+
+
+def _missing_marks(meta: Any, frame: pd.DataFrame) -> dict[str, Callable[[Level], bool]]:
+    marks: dict[str, Callable[[Level], bool]] = {}
+    for column in frame.columns:
+        ranges = list((meta.missing_ranges or {}).get(column, []))
+        letters = set((meta.missing_user_values or {}).get(column, []))
+        if ranges or letters:
+            marks[str(column)] = _mark(ranges, letters)
+    return marks
+
+
+def _mark(ranges: list[dict[str, Any]], letters: set[str]) -> Callable[[Level], bool]:
+    def is_missing(level: Level) -> bool:
+        if level in letters:
+            return True
+        for r in ranges:
+            low, high = r["lo"], r["hi"]
+            if isinstance(level, str) != isinstance(low, str):
+                continue
+            if low <= level <= high:
+                return True
+        return False
+
+    return is_missing
