@@ -9,6 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from equipoise.equilibrium import solvers
+    from equipoise.equilibrium.certificate import Certificate, certify
+    from equipoise.equilibrium.outcome import Equilibrium, Outcome
+    from equipoise.equilibrium.solve import solve
     from equipoise.errors import (
         BadInput,
         EquipoiseError,
@@ -44,6 +48,12 @@ _HOME = {
     "Groups": "game.groups",
     "Network": "game.network",
     "Profile": "game.profile",
+    "certify": "equilibrium.certificate",
+    "Certificate": "equilibrium.certificate",
+    "Equilibrium": "equilibrium.outcome",
+    "Outcome": "equilibrium.outcome",
+    "solve": "equilibrium.solve",
+    "solvers": "equilibrium",
     "Attractiveness": "game.terms",
     "AudienceShare": "game.terms",
     "Consistency": "game.terms",
@@ -58,6 +68,8 @@ __all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "solvers":
+        return importlib.import_module("equipoise.equilibrium.solvers")
     if name in _HOME:
         return getattr(importlib.import_module(f"equipoise.{_HOME[name]}"), name)
     raise AttributeError(f"module 'equipoise' has no attribute {name!r}")

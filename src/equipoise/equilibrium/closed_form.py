@@ -1,4 +1,4 @@
-"""Equilibria in closed form: agents on their own, identical agents (R4), interior games (R5), KL."""
+"""Equilibria in closed form: agents alone, identical agents (R4), interior games (R5), KL (R8)."""
 
 from __future__ import annotations
 

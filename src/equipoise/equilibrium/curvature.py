@@ -47,7 +47,7 @@ def lowest_curvature(form: AffineForm) -> tuple[FloatArray, FloatArray]:
                 shift = shift + weight * factor
         return np.asarray(shift + scale * values[0]), np.asarray(shift + scale * values[-1])
     values = np.linalg.eigvalsh(tangent_curvatures(form, np.arange(form.n_rows)))
-    return values[:, 0], values[:, -1]
+    return np.asarray(values[:, 0]), np.asarray(values[:, -1])
 
 
 def kernel_spectrum(form: AffineForm) -> tuple[FloatArray, FloatArray]:
@@ -57,7 +57,7 @@ def kernel_spectrum(form: AffineForm) -> tuple[FloatArray, FloatArray]:
         return np.full(n - 1, form.kernel_scale), np.eye(n - 1)
     basis = tangent(n)
     values, vectors = np.linalg.eigh(basis.T @ form.kernel_matrix() @ basis)
-    return np.maximum(values, 0.0), vectors
+    return np.maximum(values, 0.0), np.asarray(vectors)
 
 
 def contraction_margin(form: AffineForm) -> tuple[float, float]:

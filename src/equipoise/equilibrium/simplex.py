@@ -129,7 +129,8 @@ def maximise(
         except np.linalg.LinAlgError:
             break
         slack = lead[open_rows] - np.einsum("bij,bj->bi", h[open_rows], y) - level[:, None]
-        noise = 1e-13 * (1.0 + np.abs(lead[open_rows]).max(axis=1) + np.abs(level))
+        size = np.abs(lead[open_rows]).max(axis=1) + np.abs(h[open_rows]).max(axis=(1, 2))
+        noise = 1e-13 * (size + np.abs(level))
         change = (now & (y < -1e-14)) | (~now & (slack > noise[:, None]))
         done = ~change.any(axis=1)
         x[open_rows[done]] = np.maximum(y[done], 0.0)
@@ -163,7 +164,8 @@ def _one_at_a_time(scores: FloatArray, h: FloatArray) -> tuple[FloatArray, BoolA
         x = y
         slack = np.where(active, -np.inf, scores - h @ x - level)
         enter = int(np.argmax(slack))
-        if slack[enter] <= 1e-13 * (1.0 + np.abs(scores).max() + abs(float(level))):
+        size = float(np.abs(scores).max() + np.abs(h).max()) + abs(float(level))
+        if slack[enter] <= 1e-13 * size:
             break
         active[enter] = True
     return np.maximum(x, 0.0), active

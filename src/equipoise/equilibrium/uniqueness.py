@@ -9,6 +9,7 @@ This file imports no solver and no projection.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import final
@@ -232,10 +233,23 @@ def _curved(game: AlignmentGame) -> Uniqueness:
         if (beta > 0).all():
             test = "no interaction and KL consistency: smallest weight"
             return Uniqueness("proved", float(beta.min()), test, float(beta.min()), np.ones(rows))
-        return Uniqueness("unknown", None, "no test of R2 covers these terms")
+        return _kl_bounded(game, beta)
     if own or diversity is None or diversity.network is not None:
-        return Uniqueness("unknown", None, "no test of R2 covers these terms on this network")
-    return _kl(game, diversity, gamma, beta)
+        return _kl_bounded(game, beta)
+    answer = _kl(game, diversity, gamma, beta)
+    return answer if answer.verdict == "proved" else _kl_bounded(game, beta)
+
+
+def _kl_bounded(game: AlignmentGame, beta: FloatArray) -> Uniqueness:
+    """Bound KL's curvature β/x from below by β and use the affine tests."""
+    rest = AlignmentGame(
+        game.groups, game.agents, [t for t in game.terms if not isinstance(t, KLConsistency)]
+    ).affine
+    assert rest is not None
+    answer = _affine(dataclasses.replace(rest, curvatures=(*rest.curvatures, (beta, None))), None)
+    if answer.verdict != "proved" or answer.test.startswith(("R2(f)", "no interaction: lead")):
+        return Uniqueness("unknown", answer.margin, f"KL bounded by β·I fails {answer.test}")
+    return dataclasses.replace(answer, test=f"KL's curvature bounded below by β·I; {answer.test}")
 
 
 def _kl(

@@ -1,0 +1,255 @@
+r"""Many agents who meet everybody: Newton's method in the K unknowns of the coverage (R10).
+
+Agents meet only through :math:`m = \bar x`. Each plays :math:`x_i(m) = \arg\max_{x\in\Delta}
+\langle s_i - \gamma'_i S m, x\rangle - \tfrac12 x^\top (H_i - \gamma_i S/(N-1))\,x` with
+:math:`\gamma'_i = \gamma_i N/(N-1)`, and the equilibrium is the zero of :math:`F(m) =
+\sum_i (n_i/N) x_i(m) - m`. Time and memory are linear in the number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.equilibrium.simplex import maximise, project
+from equipoise.game.affine import AffineForm
+from equipoise.game.parameters import tangent
+
+__all__ = ["applies", "settle", "solve_mean_field"]
+
+FloatArray = NDArray[np.float64]
+
+MAX_STEPS = 80
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The aggregative game as the iteration sees it."""
+
+    scores: FloatArray
+    own: FloatArray
+    """Curvature D_i·γ_i: (rows,) multiples of I, or (rows, groups, groups)."""
+    gamma: FloatArray
+    """γ'_i = γ_i N/(N−1)."""
+    kernel: FloatArray | float
+    share: FloatArray
+    """n_i / N."""
+    warm: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def pressure(self, m: FloatArray) -> FloatArray:
+        """Return S m."""
+        return self.kernel * m if isinstance(self.kernel, float) else self.kernel @ m
+
+    def respond(self, m: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Return x_i(m) and where it is served."""
+        tilted = self.scores - self.gamma[:, None] * self.pressure(m)
+        if self.own.ndim == 1:
+            x = project(tilted, self.own)
+            return x, x > 0
+        x, served = maximise(tilted, self.own, served=self.warm.get("served"))
+        self.warm["served"] = served
+        return x, x > 0
+
+    def jacobian(self, served: NDArray[np.bool_]) -> FloatArray:
+        r"""Return :math:`Q = \sum_i (n_i/N)\,\gamma'_i P_i` (R7), (groups, groups)."""
+        weight = self.share * self.gamma
+        if self.own.ndim == 1:
+            on = served.astype(np.float64)
+            scaled = weight / self.own
+            mean = on * (scaled / on.sum(axis=1))[:, None]
+            return np.asarray(np.diag(scaled @ on) - on.T @ mean)
+        return np.asarray(np.einsum("i,ijk->jk", weight, self.sensitivity(served)[0]))
+
+    def sensitivity(self, served: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+        r"""Return (P_i, x_i at zero scores) on the groups served: :math:`x_i = P_i g + x_i^0`.
+
+        By the bordered inverse: exact also where the curvature is definite only on T.
+        """
+        on = served.astype(np.float64)
+        n = on.shape[1]
+        k = np.arange(n)
+        border = np.zeros((len(on), n + 1, n + 1))
+        matrices = self.own if self.own.ndim == 3 else self.own[:, None, None] * np.eye(n)
+        border[:, :n, :n] = matrices * on[:, :, None] * on[:, None, :]
+        border[:, k, k] += 1.0 - on
+        border[:, :n, n] = on
+        border[:, n, :n] = on
+        inverse = np.linalg.inv(border)
+        both = on[:, :, None] * on[:, None, :]
+        return np.asarray(inverse[:, :n, :n] * both), np.asarray(inverse[:, :n, n] * on)
+
+
+def build(form: AffineForm, extra: float = 0.0) -> Problem:
+    """Assemble the problem, with `extra` curvature added for continuation."""
+    total = form.agents.total
+    scalar, sigma = form.scalar_curvature, form.kernel_scale
+    if scalar is not None and sigma is not None:
+        own = scalar - form.gamma * sigma / (total - 1) + extra
+    else:
+        own = form.curvature_matrices()
+        own -= (form.gamma / (total - 1))[:, None, None] * form.kernel_matrix()
+        own += extra * np.eye(form.n_groups)
+    return Problem(
+        scores=np.asarray(form.scores),
+        own=own,
+        gamma=form.gamma * total / (total - 1),
+        kernel=sigma if sigma is not None else form.kernel_matrix(),
+        share=form.agents.counts / total,
+    )
+
+
+def applies(form: AffineForm) -> bool:
+    r"""Whether every agent's programme in R10 is strictly concave: :math:`D_i \succ 0` on T."""
+    if form.network is not None or not form.coupled:
+        return False
+    problem = build(form)
+    if problem.own.ndim == 1:
+        return bool((problem.own > 1e-13 * np.abs(form.gamma).max()).all())
+    if form.n_groups == 1:
+        return True
+    basis = tangent(form.n_groups)
+    low = np.linalg.eigvalsh(np.einsum("ja,ijk,kb->iab", basis, problem.own, basis))
+    return bool((low[:, 0] > 1e-13 * np.abs(low).max()).all())
+
+
+def solve_mean_field(
+    form: AffineForm, start: FloatArray | None = None
+) -> tuple[FloatArray, int] | None:
+    """Solve F(m) = 0 and return the profile and the number of Newton steps.
+
+    Parameters
+    ----------
+    form : AffineForm
+        Default network, with `applies(form)`.
+    start : (groups,) array, optional
+        First guess of the coverage; default uniform.
+
+    Returns
+    -------
+    (profile, steps) or None
+        None when neither the line search nor continuation in curvature settled. Nothing is
+        certified here.
+    """
+    n = form.n_groups
+    m = np.full(n, 1.0 / n) if start is None else start
+    problem = build(form)
+    found, steps = _newton(problem, m)
+    if found is not None:
+        return problem.respond(found)[0], steps
+    # Continuation: follow the answer while extra curvature σ falls to zero.
+    size = float(np.abs(form.gamma).max())
+    guess: FloatArray | None = m
+    for extra in [*(size * 4.0**-j for j in range(16)), 0.0]:
+        guess, more = _newton(build(form, extra), m)
+        steps += more
+        if guess is None:
+            return None
+        m = guess
+    return problem.respond(m)[0], steps
+
+
+def _newton(problem: Problem, m: FloatArray) -> tuple[FloatArray | None, int]:
+    def residual(at: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        x, served = problem.respond(at)
+        return problem.share @ x - at, served
+
+    n = m.size
+    own = problem.own if problem.own.ndim == 1 else np.abs(problem.own).max(axis=(1, 2))
+    floor = 4e-16 * (1.0 + float((np.abs(problem.gamma) / own).max()))
+    value, served = residual(m)
+    best, best_size = m, float(np.abs(value).max())
+    stalled = 0
+    step = 0
+    while step < MAX_STEPS and best_size > floor and stalled < 3:
+        step += 1
+        q = problem.jacobian(served)
+        system = np.eye(n) + (
+            q * problem.kernel if isinstance(problem.kernel, float) else q @ problem.kernel
+        )
+        direction = np.asarray(np.linalg.solve(system, value), dtype=np.float64)
+        m, value, served = _search(problem, residual, m, value, direction)
+        size = float(np.abs(value).max())
+        stalled = 0 if size < 0.5 * best_size else stalled + 1
+        if size < best_size:
+            best, best_size = m, size
+    settled = best_size <= max(1e3 * floor, 1e-13)
+    return (best if settled else None), step
+
+
+def _search(
+    problem: Problem,
+    residual: Callable[[FloatArray], tuple[FloatArray, NDArray[np.bool_]]],
+    m: FloatArray,
+    value: FloatArray,
+    direction: FloatArray,
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    r"""Take the full step unless :math:`\varphi'(1) > \tfrac12|\varphi'(0)|`; then bracket.
+
+    :math:`\varphi'(t) = -F(m+td)^\top S d` is nondecreasing and piecewise linear for
+    :math:`\gamma \ge 0`; its zero is approached until :math:`|\varphi'(t)| \le
+    0.1|\varphi'(0)|`. The slope is used, not the value: no cancellation.
+    """
+    pull = problem.pressure(direction)
+    slope0 = -float(value @ pull)
+    point = m + direction
+    at, served = residual(point)
+    slope1 = -float(at @ pull)
+    if slope0 >= 0 or slope1 <= 0.5 * abs(slope0):
+        return point, at, served
+    low, high, f_low, f_high = 0.0, 1.0, slope0, slope1
+    for _ in range(40):
+        # Regula falsi, pulled towards the middle so that neither end can stick.
+        t = low + (high - low) * min(0.9, max(0.1, -f_low / (f_high - f_low)))
+        point = m + t * direction
+        at, served = residual(point)
+        slope = -float(at @ pull)
+        if abs(slope) <= 0.1 * abs(slope0):
+            break
+        if slope > 0:
+            high, f_high = t, slope
+        else:
+            low, f_low = t, slope
+    return point, at, served
+
+
+def settle(form: AffineForm, x: FloatArray, rounds: int = 8) -> FloatArray:
+    """Re-solve the equilibrium conditions on the groups served by `x`, until the signs agree.
+
+    Works also where some D_i is not definite: only the linear system on the support counts.
+    Returns `x` unchanged when the supports do not settle. Nothing is certified here.
+    """
+    problem = build(form)
+    served = x > 1e-9
+    kernel = problem.kernel
+    for _ in range(rounds):
+        try:
+            p, base = problem.sensitivity(served)
+            fixed = np.einsum("ijk,ik->ij", p, problem.scores) + base
+            q = np.einsum("i,ijk->jk", problem.share * problem.gamma, p)
+            coupling = q * kernel if isinstance(kernel, float) else q @ kernel
+            m = np.linalg.solve(np.eye(form.n_groups) + coupling, problem.share @ fixed)
+        except np.linalg.LinAlgError:
+            return x
+        tilted = problem.scores - problem.gamma[:, None] * problem.pressure(m)
+        y = np.einsum("ijk,ik->ij", p, tilted) + base
+        bend = (
+            problem.own[:, None] * y
+            if problem.own.ndim == 1
+            else np.einsum("ijk,ik->ij", problem.own, y)
+        )
+        v = tilted - bend
+        level = np.where(served, v, 0.0).sum(axis=1) / served.sum(axis=1)
+        noise = 1e-12 * (np.abs(tilted).max(axis=1) + np.abs(bend).max(axis=1))
+        leave = served & (y < -1e-13)
+        enter = ~served & (v > (level + noise)[:, None])
+        if not leave.any() and not enter.any():
+            y = np.maximum(y, 0.0)
+            return np.asarray(y / y.sum(axis=1, keepdims=True))
+        served = (served & ~leave) | enter
+        served |= ~served.any(axis=1, keepdims=True)
+    return x
