@@ -167,18 +167,23 @@ def _newton(problem: Problem, m: FloatArray) -> tuple[FloatArray | None, int]:
     step = 0
     while step < MAX_STEPS and best_size > floor and stalled < 3:
         step += 1
-        q = problem.jacobian(served)
-        system = np.eye(n) + (
-            q * problem.kernel if isinstance(problem.kernel, float) else q @ problem.kernel
-        )
-        direction = np.asarray(np.linalg.solve(system, value), dtype=np.float64)
-        m, value, served = _search(problem, residual, m, value, direction)
+        m, value, served = _search(problem, residual, m, value, _direction(problem, value, served))
         size = float(np.abs(value).max())
         stalled = 0 if size < 0.5 * best_size else stalled + 1
         if size < best_size:
             best, best_size = m, size
     settled = best_size <= max(1e3 * floor, 1e-13)
     return (best if settled else None), step
+
+
+def _direction(problem: Problem, value: FloatArray, served: NDArray[np.bool_]) -> FloatArray:
+    """Newton's direction (I + QS)⁻¹F; plain F where herding makes the matrix singular."""
+    try:
+        q = problem.jacobian(served)
+        coupling = q * problem.kernel if isinstance(problem.kernel, float) else q @ problem.kernel
+        return np.asarray(np.linalg.solve(np.eye(value.size) + coupling, value), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return value
 
 
 def _search(
