@@ -13,6 +13,8 @@ from equipoise.errors import BadInput, LabelMismatch, nearest
 
 __all__ = ["Agents"]
 
+MAX_COUNT = 10**15
+
 
 @final
 @dataclass(frozen=True, init=False, eq=False)
@@ -60,6 +62,10 @@ class Agents:
                 if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
                     raise BadInput(
                         f'agents: type "{name}" has count {count!r}; write a whole number >= 1'
+                    )
+                if count > MAX_COUNT:
+                    raise BadInput(
+                        f'agents: type "{name}" has count {count:.3g}; the most is {MAX_COUNT:.0e}'
                     )
             counts = np.array(list(agents.values()), dtype=np.int64)
         else:

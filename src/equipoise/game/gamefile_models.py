@@ -51,7 +51,7 @@ def said(value: Any) -> str:
     return "a table" if isinstance(value, Mapping) else "a list"
 
 
-def _number(value: Any, at: str = "") -> None:
+def _number(value: Any, start: str = "got ") -> None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return
     remedy = "write a number"
@@ -59,14 +59,14 @@ def _number(value: Any, at: str = "") -> None:
         with contextlib.suppress(ValueError):
             float(value)
             remedy = f"write {value.strip()} without quotes"
-    raise BadInput(f"{at}got {said(value)}; {remedy}")
+    raise BadInput(f"{start}{said(value)}; {remedy}")
 
 
 def _nested(value: Any, depth: int, shape: str, at: str = "") -> None:
     """Check that `value` is a list `depth` levels deep, its ends numbers, its rows equal."""
     prefix = f"{at}: " if at else ""
     if depth == 0:
-        _number(value, prefix)
+        _number(value, f"{prefix}got ")
         return
     if not isinstance(value, list):
         raise BadInput(f"{prefix}got {said(value)}; write {shape}")
@@ -121,7 +121,7 @@ def _shares(value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise BadInput(f'got {said(value)}; write {{"label": share, ...}}')
     for label, share in value.items():
-        _number(share, f'the share of "{label}": ')
+        _number(share, f'the share of "{label}" is ')
     return value
 
 
@@ -157,7 +157,7 @@ def _links(value: Any) -> Any:
         for end in link[:2]:
             if isinstance(end, bool) or not isinstance(end, int | str):
                 raise BadInput(f"link {i} names {said(end)}; write a label or a row number")
-        _number(link[2], f"the weight of link {i}: ")
+        _number(link[2], f"the weight of link {i} is ")
     return value
 
 

@@ -1,0 +1,147 @@
+"""`equipoise new game|study FILE`: a commented file to start from."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from equipoise.cli.terminal import JsonOption, QuietOption, Settings, say, say_json
+from equipoise.errors import BadInput
+
+__all__ = ["game", "study"]
+
+GAME_TOML = """\
+# A game file of equipoise. Solve it with: equipoise solve FILE
+# Its keys: equipoise schema game
+
+# Who plays: labels, a number (agents = 1000), or types with counts (a table, [agents]).
+agents = ["model-a", "model-b"]
+
+# Human groups and their shares of the public; shares sum to 1.
+[groups]
+urban = 0.50
+suburban = 0.35
+rural = 0.15
+
+# How well content made for each group is received; one row, or one row per agent.
+[attractiveness]
+values = [0.50, 0.35, 0.15]
+weight = 1.0
+
+# The mixture each agent is held to; form = "quadratic" or "kl".
+[consistency]
+anchor = [[0.6, 0.3, 0.1], [0.5, 0.4, 0.1]]
+weight = 1.0
+form = "quadratic"
+
+# Cost of serving the same groups as the others; a negative weight is herding.
+[diversity]
+weight = 0.3
+
+# Free text, kept and never interpreted.
+[about]
+source = "an invented example"
+"""
+
+GAME_JSON = {
+    "groups": {"urban": 0.5, "suburban": 0.35, "rural": 0.15},
+    "agents": ["model-a", "model-b"],
+    "attractiveness": {"values": [0.5, 0.35, 0.15], "weight": 1.0},
+    "consistency": {
+        "anchor": [[0.6, 0.3, 0.1], [0.5, 0.4, 0.1]],
+        "weight": 1.0,
+        "form": "quadratic",
+    },
+    "diversity": {"weight": 0.3},
+    "about": {"source": "an invented example"},
+}
+
+STUDY_TOML = """\
+# A study file of equipoise. Run it with: equipoise study run FILE --out DIR
+# Its keys: equipoise schema study
+
+# What humans said: a panel of `equipoise panel list`.
+[panel]
+name = "gss2018"
+
+# The game made of it. `per` is "all" (one game over all questions) or "question".
+[game]
+agents = ["model-a", "model-b"]
+attractiveness = 10.0
+consistency = 1.0
+diversity = 0.0
+anchor = "uniform"
+kernel = "panel"
+per = "all"
+
+[solve]
+tol = 1e-9
+seed = 0
+
+# Verdicts come from joint bootstrap draws of the respondents.
+[uncertainty]
+draws = 1000
+level = 0.95
+seed = 0
+
+# A group whose largest weight over agents is at or below this is excluded.
+[exclusion]
+below = 0.0
+
+[report]
+title = "Who is left out"
+"""
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
+
+
+def game(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The file to write: .toml (commented) or .json.")],
+    *,
+    force: ForceOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write a small game to start from."""
+    settings = Settings.read(context, json=json, quiet=quiet)
+    match file.suffix.lower():
+        case ".toml":
+            text = GAME_TOML
+        case ".json":
+            text = json_module.dumps(GAME_JSON, indent=2) + "\n"
+        case _:
+            raise BadInput(f"{file}: a game file ends in .toml or .json; rename it")
+    _write(file, text, force=force, settings=settings, then=f"equipoise solve {file}")
+
+
+def study(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The file to write: .toml.")],
+    *,
+    force: ForceOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write a commented study to start from."""
+    settings = Settings.read(context, json=json, quiet=quiet)
+    if file.suffix.lower() != ".toml":
+        raise BadInput(f"{file}: a study file ends in .toml; rename it")
+    _write(file, STUDY_TOML, force=force, settings=settings, then=f"equipoise study run {file}")
+
+
+def _write(file: Path, text: str, *, force: bool, settings: Settings, then: str) -> None:
+    if not file.parent.is_dir():
+        raise BadInput(f"{file}: there is no folder {file.parent}; make it first")
+    try:
+        with file.open("w" if force else "x", encoding="utf-8", newline="\n") as handle:
+            handle.write(text)
+    except FileExistsError:
+        raise BadInput(f"{file}: it exists; choose another name, or add --force") from None
+    if settings.json:
+        say_json({"written": str(file)})
+    else:
+        say(f"Written: {file}. Next: {then}")

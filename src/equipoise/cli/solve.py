@@ -1,0 +1,193 @@
+"""`equipoise solve GAME`: the equilibrium of a game file, and who is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from equipoise.cli.terminal import (
+    JsonOption,
+    QuietOption,
+    SeedOption,
+    Settings,
+    say,
+    say_json,
+    table,
+)
+from equipoise.errors import BadInput
+
+if TYPE_CHECKING:
+    from equipoise.equilibrium.outcome import Equilibrium
+    from equipoise.game.agents import Agents
+    from equipoise.inclusion.exclusion import ExclusionReport
+
+__all__ = ["solve"]
+
+INLINE_ROWS = 10_000
+"""Above this many rows the profile goes to `--out`."""
+
+
+def solve(
+    context: typer.Context,
+    game: Annotated[Path, typer.Argument(help="A game file, .json or .toml.")],
+    *,
+    tol: Annotated[
+        float, typer.Option(help="Largest gap, relative to each agent's utility range.")
+    ] = 1e-9,
+    below: Annotated[
+        float, typer.Option(help="A group with a top weight at or below this is excluded.")
+    ] = 0.0,
+    every: Annotated[
+        bool, typer.Option("--all", help="Give every equilibrium found, not only the first.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the answer to FILE: .npz (arrays) or .json.")
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    seed: SeedOption = None,
+) -> int:
+    """Find a certified equilibrium and say which groups are excluded.
+
+    Exit code 0 when solved, also when groups are excluded; 1 when no profile was certified.
+    """
+    settings = Settings.read(context, json=json, quiet=quiet, seed=seed)
+    if not 0 < tol < 1:
+        raise BadInput(f"--tol: got {tol:g}; write a number between 0 and 1, e.g. 1e-9")
+    if not 0 <= below < 1:
+        raise BadInput(f"--below: got {below:g}; write a weight from 0 up to 1, e.g. 0.02")
+    from equipoise.game.gamefile import load_draws, load_game
+
+    loaded = load_game(game)
+    _check_out(out, len(loaded.agents))
+    draws = load_draws(game)
+    from equipoise.equilibrium.solve import solve as find
+    from equipoise.inclusion.exclusion import exclusion
+
+    equilibrium = find(loaded, tol=tol, seed=settings.seed or 0, on_failure="return")
+    report = exclusion(equilibrium, below=below, draws=draws or None)
+    answer = _answer(equilibrium, report)
+    if every:
+        answer["others"] = [_profile(other) for other in equilibrium.others]
+    if out is not None:
+        _write(out, equilibrium, answer)
+    if settings.json:
+        say_json(answer)
+    else:
+        say(_text(equilibrium, report, every=every))
+        if out is not None:
+            settings.note(f"written: {out}")
+    return 0 if equilibrium.outcome.name == "solved" else 1
+
+
+def _check_out(out: Path | None, rows: int) -> None:
+    if out is None:
+        if rows > INLINE_ROWS:
+            raise BadInput(f"the profile has {rows} rows, too many to print; add --out FILE.npz")
+        return
+    if out.suffix not in (".npz", ".json"):
+        raise BadInput(f"--out: {out} must end in .npz or .json; rename it")
+    if rows > INLINE_ROWS and out.suffix == ".json":
+        raise BadInput(f"--out: {rows} rows are too many for .json; write .npz")
+    if not out.parent.is_dir():
+        raise BadInput(f"--out: there is no folder {out.parent}; make it first")
+
+
+def _agents(agents: Agents) -> Any:
+    if agents.names is None:
+        return agents.total
+    if agents.typed:
+        return dict(zip(agents.names, agents.counts.tolist(), strict=True))
+    return list(agents.names)
+
+
+def _profile(equilibrium: Equilibrium) -> dict[str, Any]:
+    rows = len(equilibrium.profile)
+    return {
+        "profile": equilibrium.profile.array.tolist() if rows <= INLINE_ROWS else None,
+        "coverage": equilibrium.profile.coverage.tolist(),
+        "top_weight": equilibrium.profile.top_weight.tolist(),
+        "max_gap": equilibrium.certificate.max_gap,
+    }
+
+
+def _answer(equilibrium: Equilibrium, report: ExclusionReport) -> dict[str, Any]:
+    """Return the JSON object of `solve`; its keys are a contract (design section 4)."""
+    certificate, record = equilibrium.certificate, equilibrium.record
+    return {
+        "outcome": equilibrium.outcome.name,
+        "groups": list(equilibrium.game.groups.labels),
+        "agents": _agents(equilibrium.game.agents),
+        **_profile(equilibrium),
+        "gap": certificate.gap.tolist(),
+        "regret": certificate.regret.tolist(),
+        "max_relative_gap": certificate.max_relative_gap,
+        "uniqueness": {
+            "verdict": certificate.uniqueness.verdict,
+            "margin": certificate.uniqueness.margin,
+            "equilibria": len(equilibrium.found),
+        },
+        "excluded": list(report.excluded),
+        "verdicts": [verdict.value for verdict in report.verdicts],
+        "margins": [float(margin) for margin in report.margins],
+        "solver": record.solver,
+        "seconds": record.seconds,
+        "seed": record.seed,
+        "version": record.version,
+    }
+
+
+def _write(out: Path, equilibrium: Equilibrium, answer: dict[str, Any]) -> None:
+    """Write the arrays or the object; above `INLINE_ROWS` the object points to the file."""
+    if out.suffix == ".npz":
+        import numpy as np
+
+        certificate = equilibrium.certificate
+        np.savez(
+            out,
+            profile=equilibrium.profile.array,
+            gap=certificate.gap,
+            regret=certificate.regret,
+            coverage=equilibrium.profile.coverage,
+            groups=np.array(equilibrium.game.groups.labels),
+        )
+        if len(equilibrium.profile) > INLINE_ROWS:
+            answer |= {"profile": str(out), "gap": str(out), "regret": str(out)}
+    else:
+        import json as json_module
+
+        out.write_text(json_module.dumps(answer) + "\n", encoding="utf-8")
+
+
+def _text(equilibrium: Equilibrium, report: ExclusionReport, *, every: bool) -> str:
+    game, certificate = equilibrium.game, equilibrium.certificate
+    rows = [
+        (
+            label,
+            f"{report.shares[k]:.3f}",
+            f"{report.coverage[k]:.6f}",
+            f"{report.top_weight[k]:.6f}",
+            report.top_agent[k],
+            f"{report.margins[k]:+.4g}",
+            report.verdicts[k].value,
+        )
+        for k, label in enumerate(game.groups.labels)
+    ]
+    head = ("group", "share", "coverage", "top weight", "by", "margin", "verdict")
+    lines = [
+        table(f"{game.agents.total} agents, {len(game.groups)} groups", head, rows),
+        "",
+        equilibrium.outcome.value,
+        f"Largest gap {certificate.max_gap:.1e} utility units, relative "
+        f"{certificate.max_relative_gap:.1e}; {equilibrium.record.solver}, "
+        f"{equilibrium.record.seconds:.2g} s.",
+        f"Only equilibrium: {certificate.uniqueness.verdict}. {certificate.uniqueness.test}",
+    ]
+    if equilibrium.others:
+        lines.append(f"{len(equilibrium.found)} equilibria were found from different starts.")
+    for number, other in enumerate(equilibrium.others if every else (), start=2):
+        covered = zip(game.groups.labels, other.profile.coverage, strict=True)
+        lines.append(f"  {number}: " + ", ".join(f"{name} {share:.4f}" for name, share in covered))
+    return "\n".join(lines)

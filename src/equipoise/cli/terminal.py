@@ -1,0 +1,147 @@
+"""The one place that writes to the terminal, and the options every verb has.
+
+Answers go to stdout, notes and progress to stderr. A closed, missing or narrow terminal never
+makes a verb fail.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+__all__ = [
+    "ClosedPipe",
+    "JsonOption",
+    "QuietOption",
+    "SeedOption",
+    "Settings",
+    "one_line",
+    "say",
+    "say_json",
+    "table",
+]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No notes and no progress on stderr.")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Seed of everything random [default: 0].")
+]
+
+
+class ClosedPipe(Exception):
+    """Nobody reads our output any more: end without a word."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the options of every verb came to."""
+
+    json: bool
+    quiet: bool
+    seed: int | None
+
+    @classmethod
+    def read(
+        cls, context: typer.Context, *, json: bool, quiet: bool, seed: int | None = None
+    ) -> Settings:
+        """Join the options after the verb with those in front of it; after the verb wins."""
+        outer = context.find_root().obj
+        before = outer if isinstance(outer, Settings) else cls(False, False, None)
+        return cls(
+            json or before.json, quiet or before.quiet, before.seed if seed is None else seed
+        )
+
+    def note(self, text: str) -> None:
+        """Write a note or a step of progress to stderr, unless told to be quiet."""
+        if not self.quiet:
+            say(text, error=True)
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """Write a text and an end of line to stdout, or to stderr.
+
+    Raises
+    ------
+    ClosedPipe
+        The reader of stdout has gone.
+    """
+    stream = sys.stderr if error else sys.stdout
+    if stream is None:
+        return
+    try:
+        try:
+            stream.write(text + "\n")
+        except UnicodeEncodeError:
+            known = stream.encoding or "ascii"
+            stream.write(text.encode(known, "replace").decode(known) + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        # Python flushes once more at exit: give it somewhere to write.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise ClosedPipe from None
+
+
+def say_json(data: dict[str, Any]) -> None:
+    """Write one JSON object; a number that is not finite becomes null."""
+    say(json.dumps(_finite(data), allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def one_line(text: str) -> str:
+    """Return a message on one line, characters that steer a terminal made visible."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table as text: coloured on a terminal, plain elsewhere; first column left."""
+    import io
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    tty = bool(sys.stdout and sys.stdout.isatty())
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=tty,
+        no_color=True if not tty or "NO_COLOR" in os.environ else None,
+        width=None if tty else 120,
+    )
+    out = Table(title=Text(one_line(title)), title_justify="left", title_style="bold", box=None)
+    for i, name in enumerate(head):
+        out.add_column(name, justify="left" if i == 0 else "right", header_style="dim")
+    for row in rows:
+        out.add_row(*(_cell(one_line(cell)) for cell in row))
+    console.print(out)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
+    return "\n".join(line.rstrip() for line in text.rstrip("\n").split("\n"))
+
+
+_STYLES = {
+    "excluded": "red",
+    "included": "green",
+    "undecided": "yellow",
+    "on the boundary": "yellow",
+}
+
+
+def _cell(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text, style=_STYLES.get(text, ""))
