@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         Subsidy,
         Variety,
     )
+    from equipoise.inclusion.critical import critical_incentives
+    from equipoise.inclusion.exclusion import ExclusionReport, exclusion
 
 __version__ = "0.1.0"
 
@@ -44,6 +46,9 @@ _HOME = {
     "MissingExtra": "errors",
     "NotSolved": "errors",
     "Estimate": "estimate",
+    "ExclusionReport": "inclusion.exclusion",
+    "exclusion": "inclusion.exclusion",
+    "critical_incentives": "inclusion.critical",
     "AlignmentGame": "game.alignment_game",
     "Groups": "game.groups",
     "Network": "game.network",

@@ -20,6 +20,9 @@ FloatArray = NDArray[np.float64]
 SIZE_LIMIT = 700
 """Largest number of complementary pairs handed to the dense tableau."""
 
+POLISH_LIMIT = 3500
+"""Largest number of unknowns whose conditions are re-solved by one dense linear system."""
+
 
 def stacked(form: AffineForm) -> tuple[FloatArray, FloatArray]:
     r"""Return (A, s) with :math:`-v(x) = A x - s` for the stacked profile."""
@@ -127,7 +130,7 @@ def polish(form: AffineForm, x: FloatArray, rounds: int = 8) -> FloatArray:
     unchanged when the conditions on its support have no (nonnegative) solution.
     """
     n, k = x.shape
-    if n * (k + 1) > 4 * SIZE_LIMIT:
+    if n * (k + 1) > POLISH_LIMIT:
         return x
     a, s = stacked(form)
     owner = np.repeat(np.arange(n), k)

@@ -78,7 +78,12 @@ def _affine(
             yield _attempt(game, pivoted, "complementary pivoting (Lemke)", reason)
     if form.coupled and (solver is None or isinstance(solver, PotentialAscent)):
         x0 = first if first is not None else np.full(form.scores.shape, 1.0 / form.n_groups)
-        reason = "symmetric links: equilibria are stationary points of a potential"
+        symmetric = form.network is None or form.network.symmetric
+        reason = (
+            "symmetric links: equilibria are stationary points of a potential"
+            if symmetric
+            else "directed links: damped answers, no potential"
+        )
         yield _attempt(game, _climb(form, x0, solver), "potential ascent (R11)", reason, begin)
 
 

@@ -66,7 +66,8 @@ class Conditions:
                 own -= gamma * kernel / (game.agents.total - 1)
                 shared += gamma * kernel / (game.agents.total - 1)
             elif isinstance(term, AudienceShare):
-                total = np.maximum(game.agents.counts @ x, 1e-300)
+                # Cubed below: 1e-100 is the least total whose cube is still a float.
+                total = np.maximum(game.agents.counts @ x, 1e-100)
                 weight = np.broadcast_to(term.weight, (n,))[:, None] * game.groups.shares
                 own[:, diagonal, diagonal] += weight / total / total
                 shared[:, diagonal, diagonal] += weight * (total - 2 * x) / total / total / total

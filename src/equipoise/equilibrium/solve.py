@@ -104,7 +104,7 @@ def solve(
     if best is None:
         raise BadInput(f"solver: {solver!r} does not fit this game; leave it out to choose one")
     attempt, exam = best
-    outcome = _outcome(game, exam, tol)
+    outcome = _outcome(game, attempt.profile, exam, tol)
 
     def record(of: Attempt, begun: float) -> SolveRecord:
         from equipoise import __version__
@@ -179,15 +179,15 @@ def _refute(
     return out
 
 
-def _outcome(game: AlignmentGame, exam: Certificate, tol: float) -> Outcome:
-    if exam.max_relative_gap <= tol:
-        return Outcome.solved
+def _outcome(game: AlignmentGame, profile: Profile, exam: Certificate, tol: float) -> Outcome:
     share = game.term(AudienceShare)
     if share is not None:
         weight = np.broadcast_to(share.weight, (len(game.agents),))
-        if int(game.agents.counts[weight > 0].sum()) == 1:
+        lone = int(game.agents.counts[weight > 0].sum()) == 1
+        # A lone contender wants a sliver of every group nobody else serves, however thin.
+        if lone and (profile.coverage < 1e-9).any():
             return Outcome.may_not_exist
-    return Outcome.not_certified
+    return Outcome.solved if exam.max_relative_gap <= tol else Outcome.not_certified
 
 
 def _sentence(game: AlignmentGame, equilibrium: Equilibrium, tol: float) -> str:
