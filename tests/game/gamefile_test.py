@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import equipoise as eq
 from equipoise.errors import BadInput
+from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.gamefile import (
     game_from_dict,
     game_to_dict,
@@ -25,6 +25,18 @@ from equipoise.game.gamefile import (
     load_game,
     save_game,
     schema,
+)
+from equipoise.game.groups import Groups
+from equipoise.game.network import Network
+from equipoise.game.terms import (
+    Attractiveness,
+    AudienceShare,
+    Consistency,
+    Diversity,
+    KLConsistency,
+    Subsidy,
+    Term,
+    Variety,
 )
 
 DESIGN = """{"groups": {"urban": 0.5, "suburban": 0.35, "rural": 0.15},
@@ -39,7 +51,7 @@ DESIGN = """{"groups": {"urban": 0.5, "suburban": 0.35, "rural": 0.15},
 """
 
 
-def same(a: eq.AlignmentGame, b: eq.AlignmentGame) -> bool:
+def same(a: AlignmentGame, b: AlignmentGame) -> bool:
     """Whether two games are the same to the last bit, apart from the order of their terms."""
     if a.groups != b.groups or a.agents != b.agents or dict(a.about) != dict(b.about):
         return False
@@ -52,7 +64,7 @@ def same(a: eq.AlignmentGame, b: eq.AlignmentGame) -> bool:
 def _same_term(a: Any, b: Any) -> bool:
     for field in fields(a):
         x, y = getattr(a, field.name), getattr(b, field.name)
-        if isinstance(x, eq.Network) and isinstance(y, eq.Network):
+        if isinstance(x, Network) and isinstance(y, Network):
             if x.directed != y.directed or not np.array_equal(x.dense(), y.dense()):
                 return False
         elif not (x is None and y is None) and not np.array_equal(x, y):
@@ -100,12 +112,12 @@ positive = st.floats(1e-6, 1e6)
 
 
 @st.composite
-def games(draw: st.DrawFn) -> eq.AlignmentGame:
+def games(draw: st.DrawFn) -> AlignmentGame:
     k = draw(st.integers(1, 4))
     n = draw(st.integers(1, 4))
     raw = np.array(draw(st.lists(st.floats(0.01, 1), min_size=k, max_size=k)))
     names = draw(st.lists(labels, min_size=k, max_size=k, unique=True))
-    groups = eq.Groups(dict(zip(names, (raw / raw.sum()).tolist(), strict=True)))
+    groups = Groups(dict(zip(names, (raw / raw.sum()).tolist(), strict=True)))
     agents: Any = draw(
         st.one_of(
             st.just(n),
@@ -136,18 +148,16 @@ def games(draw: st.DrawFn) -> eq.AlignmentGame:
         pairs = [(i, j) for i in range(n) for j in range(i)]
         chosen = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
         links = [(i, j, draw(positive)) for i, j in chosen]
-        network = eq.Network(n, links, directed=draw(st.booleans()))
-    terms = [
-        eq.Attractiveness(rows(), weight()),
+        network = Network(n, links, directed=draw(st.booleans()))
+    terms: list[Term] = [
+        Attractiveness(rows(), weight()),
         draw(
-            st.sampled_from(
-                [eq.Consistency(anchor, weight(), psd()), eq.KLConsistency(anchor, weight())]
-            )
+            st.sampled_from([Consistency(anchor, weight(), psd()), KLConsistency(anchor, weight())])
         ),
-        eq.Diversity(weight(of=st.floats(0.1, 9) | st.floats(-9, -0.1)), psd(), network),
-        eq.Variety(weight(), psd()),
-        eq.AudienceShare(weight()),
-        eq.Subsidy(array(k, of=positive)),
+        Diversity(weight(of=st.floats(0.1, 9) | st.floats(-9, -0.1)), psd(), network),
+        Variety(weight(), psd()),
+        AudienceShare(weight()),
+        Subsidy(array(k, of=positive)),
     ]
     kept = draw(st.lists(st.sampled_from(range(6)), unique=True))
     plain = st.recursive(
@@ -159,7 +169,7 @@ def games(draw: st.DrawFn) -> eq.AlignmentGame:
         max_leaves=5,
     )
     about = draw(st.dictionaries(st.text(), plain, max_size=3))
-    return eq.AlignmentGame(groups, agents, [terms[i] for i in kept], about=about)
+    return AlignmentGame(groups, agents, [terms[i] for i in kept], about=about)
 
 
 @settings(max_examples=60, deadline=None)
@@ -175,14 +185,14 @@ def test_a_round_trip_is_exact(tmp_path_factory: pytest.TempPathFactory, game: A
 
 def test_the_comparison_of_round_trips_sees_a_changed_bit() -> None:
     game = game_from_dict(json.loads(DESIGN))
-    moved = game.replace(eq.Diversity(np.nextafter(0.3, 1)))
+    moved = game.replace(Diversity(np.nextafter(0.3, 1)))
     assert same(game, game)
     assert not same(game, moved)
 
 
 def test_large_arrays_are_written_beside_the_file_and_mapped(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random((6000, 2))
-    game = eq.AlignmentGame(eq.Groups(["a", "b"]), 6000, [eq.Attractiveness(values)])
+    game = AlignmentGame(Groups(["a", "b"]), 6000, [Attractiveness(values)])
     save_game(game, tmp_path / "big.toml")
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "big-attractiveness-values.npy",
@@ -190,7 +200,7 @@ def test_large_arrays_are_written_beside_the_file_and_mapped(tmp_path: Path) -> 
     ]
     read = load_game(tmp_path / "big.toml")
     assert same(read, game)
-    term = read.term(eq.Attractiveness)
+    term = read.term(Attractiveness)
     assert term is not None
     base: Any = term.values
     while not isinstance(base, np.memmap):
@@ -208,7 +218,7 @@ def test_shards_are_joined_in_name_order(tmp_path: Path) -> None:
         "agents": 4,
         "attractiveness": {"values": "shards/values-*.npy"},
     }
-    term = game_from_dict(data, folder=tmp_path).term(eq.Attractiveness)
+    term = game_from_dict(data, folder=tmp_path).term(Attractiveness)
     assert term is not None
     assert np.array_equal(term.values, rows)
     np.save(tmp_path / "w-0.npy", np.ones(2))
@@ -223,7 +233,8 @@ def test_draws_come_with_the_shapes_of_the_game(tmp_path: Path) -> None:
     data = json.loads(DESIGN) | {"draws": "toy.npz"}
     path.write_text(json.dumps(data))
     values = np.random.default_rng(0).random((5, 3))
-    np.savez(tmp_path / "toy.npz", **{"attractiveness.values": values})
+    arrays: dict[str, Any] = {"attractiveness.values": values}
+    np.savez(tmp_path / "toy.npz", **arrays)
     draws = load_draws(path)
     assert list(draws) == ["attractiveness.values"]
     assert np.array_equal(draws["attractiveness.values"], values)
@@ -233,8 +244,112 @@ def test_draws_come_with_the_shapes_of_the_game(tmp_path: Path) -> None:
 
 def test_two_groups_may_have_any_label_and_keep_their_order(tmp_path: Path) -> None:
     names = ['qu"ote', "tab\t", "línea", "a.b", "\x7f", "z", "=", "[x]", "#"]
-    groups = eq.Groups(names)
-    game = eq.AlignmentGame(groups, {"t.1": 3, '"': 1}, [])
+    groups = Groups(names)
+    game = AlignmentGame(groups, {"t.1": 3, '"': 1}, [])
     save_game(game, tmp_path / "g.toml")
     assert load_game(tmp_path / "g.toml").groups.labels == tuple(names)
     assert same(load_game(tmp_path / "g.toml"), game)
+
+
+@pytest.mark.parametrize(
+    ("draws", "sentence"),
+    [
+        ({"values": np.ones((5, 3))}, 'holds "values"; known are: groups, attractiveness.values'),
+        ({"subsidy.prices": np.ones((5, 3))}, "draws of subsidy.prices, which the game does not"),
+        ({"attractiveness.values": np.ones((5, 2))}, "has draws of shape (2,), the game (3,)"),
+        ({"attractiveness.values": np.full((5, 3), np.nan)}, "holds a number that is not finite"),
+        ({"attractiveness.values": np.ones((5, 3)), "groups": np.ones((4, 3))}, "one number of dr"),
+        ({"attractiveness.values": np.ones((0, 3))}, "needs one number of draws"),
+        ({"attractiveness.values": np.array([{}] * 5)}, "not a plain .npz file of numbers"),
+    ],
+)
+def test_draws_that_do_not_fit_are_refused(
+    tmp_path: Path, draws: dict[str, Any], sentence: str
+) -> None:
+    path = tmp_path / "toy.json"
+    path.write_text(json.dumps(json.loads(DESIGN) | {"draws": "toy.npz"}))
+    with pytest.raises(BadInput, match='toy.json: draws: there is no file "toy.npz"'):
+        load_draws(path)
+    np.savez(tmp_path / "toy.npz", **draws)
+    with pytest.raises(BadInput, match="^toy.json: draws: ") as caught:
+        load_draws(path)
+    assert sentence in str(caught.value)
+
+
+def test_what_cannot_be_written(tmp_path: Path) -> None:
+    game = game_from_dict(json.loads(DESIGN))
+    for about, name, sentence in (
+        ({"x": None}, "g.toml", "about.x: TOML has no null; save the game as .json"),
+        ({"x": [1, {2}]}, "g.json", r"about.x\[1\]: set cannot be written; use numbers and texts"),
+        ({"x": {1: 2}}, "g.json", "about.x: the key 1 is not text; use texts as keys"),
+        ({"x": float("nan")}, "g.json", "about.x: nan is not a finite number; replace it"),
+        ({}, "g.yaml", "a game file ends in .json or .toml; rename it"),
+        ({}, "no/g.json", "it cannot be written"),
+    ):
+        with pytest.raises(BadInput, match=sentence):
+            save_game(game.replace(about=about or {"y": 1}), tmp_path / name)
+        assert list(tmp_path.iterdir()) == []
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_a_mutated_file_is_a_game_or_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Fuzz: bytes of a valid file changed, or one value of it replaced; no other error ever."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    game = game_from_dict(json.loads(DESIGN)).replace(
+        Diversity(0.3, None, Network(2, [(0, 1, 2.0)])), about={"n": 3, "deep": [{"a": [1]}]}
+    )
+    name = data.draw(st.sampled_from(["g.json", "g.toml"]))
+    save_game(game, folder / name)
+    text = bytearray((folder / name).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        end = at + data.draw(st.integers(0, 3))
+        bytes_ = st.sampled_from(
+            [b"", b"[", b"]", b"{", b"}", b'"', b",", b":", b"-", b"e9", b"\0"]
+        )
+        text[at:end] = data.draw(bytes_ | st.binary(max_size=2))
+    (folder / name).write_bytes(bytes(text))
+    _game_or_sentence(lambda: load_game(folder / name))
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_a_mutated_value_is_a_game_or_one_sentence(data: st.DataObject) -> None:
+    whole: Any = json.loads(DESIGN)
+    inner = whole
+    while True:
+        keys = list(inner) if isinstance(inner, dict) else list(range(len(inner)))
+        if not keys:
+            break
+        key = data.draw(st.sampled_from(keys))
+        if isinstance(inner[key], dict | list) and data.draw(st.booleans()):
+            inner = inner[key]
+            continue
+        inner[key] = data.draw(junk)
+        break
+    _game_or_sentence(lambda: game_from_dict(whole))
+
+
+def _game_or_sentence(load: Any) -> None:
+    sentence = "a game"
+    try:
+        assert isinstance(load(), AlignmentGame)
+    except BadInput as error:
+        sentence = str(error)
+    assert sentence
+    assert "pydantic" not in sentence
+
+
+def test_the_fuzz_check_sees_another_error() -> None:
+    with pytest.raises(IndexError):
+        _game_or_sentence(lambda: [1][2])

@@ -71,13 +71,14 @@ def _nested(value: Any, depth: int, shape: str, at: str = "") -> None:
     if not isinstance(value, list):
         raise BadInput(f"{prefix}got {said(value)}; write {shape}")
     for i, item in enumerate(value):
-        if depth > 1 and isinstance(item, list) and len(item) != len(value[0]):
+        if depth == 1 and type(item) is float:
+            continue  # the common case, kept cheap
+        _nested(item, depth - 1, shape, f"{at}[{i}]")
+        if depth > 1 and len(item) != len(value[0]):
             raise BadInput(
                 f"row {i} has {len(item)} entries, row 0 has {len(value[0])}; "
                 "write rows of equal length"
             )
-        if type(item) is not float:
-            _nested(item, depth - 1, shape, f"{at}[{i}]")
 
 
 def _array(shape: str, *depths: int) -> BeforeValidator:

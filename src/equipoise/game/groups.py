@@ -68,7 +68,7 @@ class Groups:
             raise BadInput(f'groups: "{twice}" stands twice; give every group its own name')
         try:
             array = np.array(values, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise BadInput("groups: every share must be a number, e.g. 0.25") from None
         for label, share in zip(labels, array, strict=True):
             if not np.isfinite(share) or share <= 0.0:

@@ -28,7 +28,7 @@ def read_array(field: str, value: ArrayLike) -> FloatArray:
     """Return `value` as a read-only finite float array without copying when it already is one."""
     try:
         array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadInput(f"{field}: every entry must be a number, rows of equal length") from None
     # The sum is finite only if all entries are, unless it overflows: then look again.
     if not np.isfinite(array.sum()) and not np.isfinite(array).all():

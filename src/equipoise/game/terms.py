@@ -227,8 +227,8 @@ class KLConsistency(Term):
         x = mixtures if own is None else own
         with np.errstate(divide="ignore", invalid="ignore"):
             parts = np.where(x > 0, x * (np.log(x) - np.log(self.anchor)), 0.0)
-        total = parts.sum(axis=1)
-        return np.asarray(np.where(self.weight > 0, -self.weight * total, 0.0))
+            total = parts.sum(axis=1)
+            return np.asarray(np.where(self.weight > 0, -self.weight * total, 0.0))
 
     def own_gradient(self, mixtures: FloatArray, groups: Groups, agents: Agents) -> FloatArray:
         with np.errstate(divide="ignore", invalid="ignore"):
