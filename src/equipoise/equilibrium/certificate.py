@@ -13,6 +13,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.equilibrium.exact import ExactCertificate, certify_exactly
 from equipoise.equilibrium.uniqueness import Uniqueness, uniqueness
 from equipoise.errors import BadInput
 from equipoise.game.alignment_game import AlignmentGame
@@ -54,6 +55,8 @@ class Certificate:
         :math:`\sqrt{\sum_i n_i \|x_i - x_i^*\|^2}` to the equilibrium.
     assumed : tuple of str
         What the certificate rests on.
+    exact : ExactCertificate or None
+        The rational certificate, when asked for.
     """
 
     gap: FloatArray
@@ -63,6 +66,7 @@ class Certificate:
     uniqueness: Uniqueness
     distance: float | None
     assumed: tuple[str, ...]
+    exact: ExactCertificate | None = None
 
     @property
     def max_gap(self) -> float:
@@ -89,7 +93,7 @@ class Certificate:
         )
 
 
-def certify(game: AlignmentGame, profile: Profile) -> Certificate:
+def certify(game: AlignmentGame, profile: Profile, *, exact: bool = False) -> Certificate:
     r"""Examine anybody's profile of a game (R3); no solver takes part.
 
     Parameters
@@ -98,6 +102,8 @@ def certify(game: AlignmentGame, profile: Profile) -> Certificate:
         Any game.
     profile : Profile
         Mixtures (rows, groups), in the game's order of groups and agents.
+    exact : bool
+        Also confirm the equilibrium in rational arithmetic (small affine games only).
 
     Returns
     -------
@@ -110,6 +116,8 @@ def certify(game: AlignmentGame, profile: Profile) -> Certificate:
     ------
     LabelMismatch
         The profile speaks of other groups or agents than the game.
+    BadInput
+        `exact` for a game that is too large or not affine.
 
     Examples
     --------
@@ -139,6 +147,7 @@ def certify(game: AlignmentGame, profile: Profile) -> Certificate:
         uniqueness=statement,
         distance=_distance(statement, gap, game),
         assumed=_assumed(game),
+        exact=certify_exactly(game, profile) if exact else None,
     )
 
 

@@ -158,7 +158,6 @@ def _newton(problem: Problem, m: FloatArray) -> tuple[FloatArray | None, int]:
         x, served = problem.respond(at)
         return problem.share @ x - at, served
 
-    n = m.size
     own = problem.own if problem.own.ndim == 1 else np.abs(problem.own).max(axis=(1, 2))
     floor = 4e-16 * (1.0 + float((np.abs(problem.gamma) / own).max()))
     value, served = residual(m)
