@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from equipoise.errors import BadInput
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.gamefile import (
+    drawn_games,
     game_from_dict,
     game_to_dict,
     load_draws,
@@ -238,6 +239,13 @@ def test_draws_come_with_the_shapes_of_the_game(tmp_path: Path) -> None:
     draws = load_draws(path)
     assert list(draws) == ["attractiveness.values"]
     assert np.array_equal(draws["attractiveness.values"], values)
+    drawn = list(drawn_games(load_game(path), draws))
+    whole = json.loads(DESIGN)
+    for game, row in zip(drawn, values.tolist(), strict=True):
+        whole["attractiveness"]["values"] = row
+        assert same(game, game_from_dict(whole))
+    with pytest.raises(BadInput, match="draws: draw 0: groups: the shares sum to 3"):
+        list(drawn_games(drawn[0], {"groups": np.ones((2, 3))}))
     path.write_text(DESIGN)
     assert load_draws(path) == {}
 

@@ -58,16 +58,17 @@ def solve(
         raise BadInput(f"--tol: got {tol:g}; write a number between 0 and 1, e.g. 1e-9")
     if not 0 <= below < 1:
         raise BadInput(f"--below: got {below:g}; write a weight from 0 up to 1, e.g. 0.02")
-    from equipoise.game.gamefile import load_draws, load_game
+    from equipoise.game.gamefile import drawn_games, load_draws, load_game
 
     loaded = load_game(game)
     _check_out(out, len(loaded.agents))
     draws = load_draws(game)
     from equipoise.equilibrium.solve import solve as find
-    from equipoise.inclusion.exclusion import exclusion
+    from equipoise.inclusion.exclusion import draw_exclusion, exclusion
 
     equilibrium = find(loaded, tol=tol, seed=settings.seed or 0, on_failure="return")
-    report = exclusion(equilibrium, below=below, draws=draws or None)
+    drawn = draw_exclusion(drawn_games(loaded, draws), below) if draws else None
+    report = exclusion(equilibrium, below=below, draws=drawn)
     answer = _answer(equilibrium, report)
     if every:
         answer["others"] = [_profile(other) for other in equilibrium.others]

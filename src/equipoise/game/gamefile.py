@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -22,9 +22,11 @@ from equipoise.game.gamefile_arrays import read_draws_file
 from equipoise.game.gamefile_models import read_model, schema
 from equipoise.game.gamefile_sections import at_field, game_from_dict, game_to_dict
 from equipoise.game.gamefile_text import parse, read_text, to_json, to_toml
+from equipoise.game.groups import Groups
 
 __all__ = [
     "DRAWN",
+    "drawn_games",
     "game_from_dict",
     "game_to_dict",
     "load_draws",
@@ -119,6 +121,45 @@ def load_draws(path: str | os.PathLike[str]) -> dict[str, FloatArray]:
             for field, array in draws.items():
                 _check_drawn(game, field, array)
         return draws
+
+
+def drawn_games(game: AlignmentGame, draws: Mapping[str, FloatArray]) -> Iterator[AlignmentGame]:
+    """Yield one game per joint draw: the game with every drawn array in its place.
+
+    Parameters
+    ----------
+    game : AlignmentGame
+        The point game.
+    draws : mapping of field path to array
+        As `load_draws` gives them.
+
+    Raises
+    ------
+    BadInput
+        A draw is not a game (shares that do not sum to 1, a weight below 0, ...); its number
+        is named.
+
+    Examples
+    --------
+    >>> from equipoise.game.catalog import game
+    >>> draws = {"diversity.weight": np.array([0.2, 0.4])}
+    >>> [float(drawn.terms[2].weight) for drawn in drawn_games(game("toy"), draws)]
+    [0.2, 0.4]
+    """
+    for number in range(min((len(array) for array in draws.values()), default=0)):
+        with at_field(f"draws: draw {number}"):
+            groups = game.groups
+            if "groups" in draws:
+                groups = Groups(dict(zip(groups.labels, draws["groups"][number], strict=True)))
+            terms = []
+            for term in game.terms:
+                parts = {key: getattr(term, key) for key in vars(term)}
+                for key in parts:
+                    if (drawn := draws.get(f"{term.field}.{key}")) is not None:
+                        parts[key] = drawn[number]
+                terms.append(type(term)(**parts))
+            made = AlignmentGame(groups, game.agents, terms, about=game.about)
+        yield made
 
 
 def save_game(game: AlignmentGame, path: str | os.PathLike[str]) -> None:
