@@ -17,7 +17,18 @@ from equipoise.equilibrium.solve import solve
 from equipoise.errors import NotSolved
 from equipoise.game.affine import AffineForm
 from equipoise.game.alignment_game import AlignmentGame
-from equipoise.game.terms import AudienceShare, KLConsistency, Subsidy
+from equipoise.game.groups import Groups
+from equipoise.game.profile import Profile
+from equipoise.game.terms import (
+    Attractiveness,
+    AudienceShare,
+    Consistency,
+    Diversity,
+    KLConsistency,
+    Subsidy,
+    Term,
+    Variety,
+)
 
 __all__ = ["score_margins", "symmetric_margins", "symmetric_profiles"]
 
@@ -189,19 +200,52 @@ def _scale(equilibrium: Equilibrium) -> float:
 
 
 def _barred_margin(equilibrium: Equilibrium, k: int) -> float:
-    """Bar group k by a price nobody accepts and ask how near its best agent comes to entering."""
+    """Bar group k and ask how near its best agent comes to entering."""
     game = equilibrium.game
     if equilibrium.profile.top_weight[k] == 0.0:
-        return _lead(game, equilibrium, k)
+        return _lead(game, equilibrium.profile, k)
+    form = game.affine
+    if form is not None:
+        without = solve(_without(game, form, k), starts=0).profile.array
+        return _lead(game, game.profile(np.insert(without, k, 0.0, axis=1)), k)
+    # Other terms: a price that nobody accepts.
     fine = 16.0 * _scale(equilibrium)
     barred = _shifted(game, k, -fine)
-    without = solve(barred, starts=0)
-    return _lead(barred, without, k) + fine
+    return _lead(barred, solve(barred, starts=0).profile, k) + fine
 
 
-def _lead(game: AlignmentGame, equilibrium: Equilibrium, k: int) -> float:
-    v = game.gradients(equilibrium.profile)
-    level = np.where(equilibrium.profile.array > 0, v, -np.inf).max(axis=1)
+def _without(game: AlignmentGame, form: AffineForm, k: int) -> AlignmentGame:
+    """Return the game on the other groups: the same scores, curvature and coupling there."""
+    rest = np.delete(np.arange(form.n_groups), k)
+
+    def cut(matrix: FloatArray | None) -> FloatArray | None:
+        return None if matrix is None else matrix[np.ix_(rest, rest)]
+
+    values = np.array(form.scores[:, rest])
+    terms: list[Term] = []
+    variety, consistency = game.term(Variety), game.term(Consistency)
+    if variety is not None:
+        terms.append(Variety(variety.weight, cut(variety.matrix)))
+    if consistency is not None:
+        # A uniform anchor adds a score of its own; take it off the values again.
+        anchor = np.full(rest.size, 1.0 / rest.size)
+        held = Consistency(anchor, consistency.weight, cut(consistency.metric))
+        terms.append(held)
+        pull = anchor if held.metric is None else anchor @ held.metric
+        values -= (held.weight[:, None] if held.weight.ndim else held.weight) * pull
+    diversity = game.term(Diversity)
+    if diversity is not None:
+        terms.append(Diversity(diversity.weight, cut(diversity.kernel), diversity.network))
+    labels = [game.groups.labels[j] for j in rest]
+    return AlignmentGame(Groups(labels), game.agents, [Attractiveness(values), *terms])
+
+
+def _lead(game: AlignmentGame, profile: Profile, k: int) -> float:
+    """Return max_i (v_ik − λ_i), the level λ_i taken on the other groups."""
+    v = game.gradients(profile)
+    served = profile.array > 0
+    served[:, k] = False
+    level = np.where(served, v, -np.inf).max(axis=1)
     return float((v[:, k] - level).max())
 
 
