@@ -9,33 +9,32 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from equipoise.equilibrium import solvers
-    from equipoise.equilibrium.certificate import Certificate, certify
-    from equipoise.equilibrium.outcome import Equilibrium, Outcome
-    from equipoise.equilibrium.solve import solve
-    from equipoise.errors import (
-        BadInput,
-        EquipoiseError,
-        LabelMismatch,
-        MissingExtra,
-        NotSolved,
-    )
-    from equipoise.estimate import Estimate
-    from equipoise.game.alignment_game import AlignmentGame
-    from equipoise.game.groups import Groups
-    from equipoise.game.network import Network
-    from equipoise.game.profile import Profile
-    from equipoise.game.terms import (
-        Attractiveness,
-        AudienceShare,
-        Consistency,
-        Diversity,
-        KLConsistency,
-        Subsidy,
-        Variety,
-    )
-    from equipoise.inclusion.critical import critical_incentives
-    from equipoise.inclusion.exclusion import ExclusionReport, exclusion
+    from equipoise.equilibrium import solvers as solvers
+    from equipoise.equilibrium.certificate import Certificate as Certificate
+    from equipoise.equilibrium.certificate import certify as certify
+    from equipoise.equilibrium.outcome import Equilibrium as Equilibrium
+    from equipoise.equilibrium.outcome import Outcome as Outcome
+    from equipoise.equilibrium.solve import solve as solve
+    from equipoise.errors import BadInput as BadInput
+    from equipoise.errors import EquipoiseError as EquipoiseError
+    from equipoise.errors import LabelMismatch as LabelMismatch
+    from equipoise.errors import MissingExtra as MissingExtra
+    from equipoise.errors import NotSolved as NotSolved
+    from equipoise.estimate import Estimate as Estimate
+    from equipoise.game.alignment_game import AlignmentGame as AlignmentGame
+    from equipoise.game.groups import Groups as Groups
+    from equipoise.game.network import Network as Network
+    from equipoise.game.profile import Profile as Profile
+    from equipoise.game.terms import Attractiveness as Attractiveness
+    from equipoise.game.terms import AudienceShare as AudienceShare
+    from equipoise.game.terms import Consistency as Consistency
+    from equipoise.game.terms import Diversity as Diversity
+    from equipoise.game.terms import KLConsistency as KLConsistency
+    from equipoise.game.terms import Subsidy as Subsidy
+    from equipoise.game.terms import Variety as Variety
+    from equipoise.inclusion.critical import critical_incentives as critical_incentives
+    from equipoise.inclusion.exclusion import ExclusionReport as ExclusionReport
+    from equipoise.inclusion.exclusion import exclusion as exclusion
 
 __version__ = "0.1.0"
 
