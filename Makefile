@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: venv demo test lint types soak bench clean
+.PHONY: venv demo test lint types soak clean
 
 venv: $(STAMP)
 
@@ -23,8 +23,8 @@ demo: venv
 	@echo "The report is out/gss2018/report.html: open it in a browser."
 
 lint: venv
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
 
 types: venv
 	$(BIN)/mypy
