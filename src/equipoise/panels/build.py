@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from equipoise.errors import BadInput
 from equipoise.game.groups import Groups
 from equipoise.panels.answers import AnswerTable
-from equipoise.panels.coding import CodedColumn, DontKnow, RawTable, Recode, code_column, numbers
+from equipoise.panels.coding import (
+    DONT_KNOW_LABEL,
+    CodedColumn,
+    DontKnow,
+    RawTable,
+    Recode,
+    code_column,
+    numbers,
+)
 from equipoise.panels.design import LonelyPsu, SurveyDesign
 from equipoise.panels.grouping import Cells, SmallCells, group_cells
 from equipoise.panels.panel import Panel
@@ -224,7 +232,7 @@ def _questions(table: RawTable, layout: Layout, dropped: Counter[str]) -> list[C
     ]
     for column in coded:
         dropped.update({f"answer {why}": k for why, k in column.dropped.items()})
-    if layout.dont_know == "option" and not any("don't know" in c.options for c in coded):
+    if layout.dont_know == "option" and not any(DONT_KNOW_LABEL in c.options for c in coded):
         raise BadInput(
             'dont_know: "option" was asked for, but no answer says that it is a don\'t-know; name '
             'its codes in `dont_know_codes` ("" is a blank)'

@@ -27,7 +27,8 @@ FloatArray = NDArray[np.float64]
 Level = Any  # a number or a text, as the file has it
 DontKnow = Literal["missing", "option"]
 
-MAX_OPTIONS = 50
+MAX_LEVELS = {"questions": 50, "group": 1000}
+DONT_KNOW_LABEL = "don't know"
 DONT_KNOW = re.compile(
     r"^\W*(do(n['’]?t| not) know|dk|unsure|not sure|can(['’]?t|not) (choose|say)|no opinion)\b",
     re.IGNORECASE,
@@ -139,35 +140,33 @@ def code_column(table: RawTable, name: str, role: str, recode: Recode) -> CodedC
     fate = _apart([_fate(level, table, name, recode) for level in levels], levels, recode)
     dropped: Counter[str] = Counter()
     counts = np.bincount(raw[raw >= 0], minlength=len(levels))
-    for level, count in zip(range(len(levels)), counts, strict=True):
-        if fate[level].startswith("!"):
-            dropped[f"{name}: {fate[level][1:]}"] += int(count)
+    for why, count in zip(fate, counts, strict=True):
+        if why.startswith("!"):
+            dropped[f"{name}: {why[1:]}"] += int(count)
     blanks = int((raw < 0).sum())
-    keep_blank = recode.dont_know == "option" and "" in list(recode.dont_know_codes)
+    keep_blank = blanks > 0 and recode.dont_know == "option" and "" in recode.dont_know_codes
     if blanks and not keep_blank:
         dropped[f"{name}: blank"] += blanks
     kept = _in_order([i for i, f in enumerate(fate) if not f.startswith("!")], levels, series)
-    options = list(dict.fromkeys(fate[i] for i in sorted(kept, key=lambda i: fate[i] in _DK)))
-    if keep_blank and blanks:
-        options = [o for o in options if o not in _DK] + ["don't know"]
+    found = list(dict.fromkeys(fate[i] for i in kept))
     if recode.cuts is not None:
-        options = [o for o in dict.fromkeys(recode.cuts.values()) if o in options]
+        found = [o for o in dict.fromkeys(recode.cuts.values()) if o in found]
+    options = [o for o in found if o != DONT_KNOW_LABEL]
+    if keep_blank or len(options) < len({fate[i] for i in kept}):
+        options.append(DONT_KNOW_LABEL)
     if not options:
         raise BadInput(f'{role}: every value of "{name}" is missing; choose another column')
-    if len(options) > MAX_OPTIONS:
+    if len(options) > MAX_LEVELS[role]:
         raise BadInput(
-            f'{role}: "{name}" has {len(options)} different values, more than {MAX_OPTIONS}; bin '
-            "it first, or list it under `ratings` if it is a score"
+            f'{role}: "{name}" has {len(options)} different values, more than {MAX_LEVELS[role]}; '
+            "bin it first, or list a score under `ratings`"
         )
     number = {label: i for i, label in enumerate(options)}
     lookup = np.array([-1 if f.startswith("!") else number[f] for f in fate] + [-1], dtype=np.int64)
-    if keep_blank and blanks:
-        lookup[-1] = number["don't know"]
+    if keep_blank:
+        lookup[-1] = number[DONT_KNOW_LABEL]
     ordered = isinstance(series.dtype, pd.CategoricalDtype) or all(_number(v) for v in levels)
     return CodedColumn(lookup[raw], tuple(options), ordered, dropped)
-
-
-_DK = ("don't know",)
 
 
 def numbers(table: RawTable, name: str, role: str, missing: Sequence[Level] = ()) -> FloatArray:
@@ -198,7 +197,7 @@ def _fate(level: Level, table: RawTable, name: str, recode: Recode) -> str:
     """Return the option a value belongs to, or "!" and the reason why it is left out."""
     label = _label(level, table.labels.get(name, {}))
     if DONT_KNOW.match(label) or any(_same(level, c) for c in recode.dont_know_codes):
-        return _DK[0] if recode.dont_know == "option" else "!don't know"
+        return DONT_KNOW_LABEL if recode.dont_know == "option" else "!don't know"
     own = table.is_missing.get(name)
     if own is not None and own(level):
         return f"!missing in the file ({label})"
@@ -218,7 +217,9 @@ def _apart(fate: list[str], levels: list[Level], recode: Recode) -> list[str]:
     """Two codes with one label stay two options: nothing is lumped together silently."""
     if recode.cuts is not None:
         return fate
-    twice = {f for f, c in Counter(fate).items() if c > 1 and not f.startswith("!")} - set(_DK)
+    twice = {f for f, c in Counter(fate).items() if c > 1 and not f.startswith("!")} - {
+        DONT_KNOW_LABEL
+    }
     return [
         f"{f} ({_label(v, {})})" if f in twice else f for f, v in zip(fate, levels, strict=True)
     ]

@@ -8,9 +8,9 @@ definitions are those of R's `survey` package (Lumley 2010), against which they 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -106,9 +106,9 @@ class SurveyDesign:
     lonely_psu : "refuse", "average" or "centre"
         What to do with a stratum of one cluster, whose variance cannot be known: refuse;
         take the average of the other strata; or compare with the grand mean (R's "adjust").
-    adjusted_for : (n, p) array, optional
-        Dummy columns of margins the weights were calibrated to; influence values are
-        then replaced by their residuals. Set by `post_stratify` and `rake`.
+    calibration : (n,) and (n, p) arrays, optional
+        Design weights and dummy columns of the margins the weights were calibrated to;
+        influence values are then replaced by their residuals. Set by `post_stratify` and `rake`.
 
     Raises
     ------
@@ -128,7 +128,7 @@ class SurveyDesign:
     clusters: tuple[IntArray, ...] = ()
     fpc: tuple[FloatArray, ...] = ()
     lonely_psu: LonelyPsu = "refuse"
-    adjusted_for: FloatArray | None = None
+    calibration: tuple[FloatArray, FloatArray] | None = None
 
     def __post_init__(self) -> None:
         w = np.asarray(self.weights, dtype=np.float64)
@@ -156,6 +156,25 @@ class SurveyDesign:
     def deff_weights(self) -> float:
         """Kish's design effect of unequal weighting, `n / n_eff` (1 without weights)."""
         return self.weights.size / self.n_eff
+
+    def post_stratify(self, column: ArrayLike, totals: Mapping[str, float]) -> SurveyDesign:
+        """Scale the weights to known totals of one margin; see `calibrate.rake`.
+
+        Parameters
+        ----------
+        column : (n,) labels
+            The post-stratum of each respondent.
+        totals : mapping of label to total
+            How many there are, for every label that occurs.
+        """
+        return self.rake([(column, totals)])
+
+    def rake(self, margins: Sequence[tuple[ArrayLike, Mapping[str, float]]]) -> SurveyDesign:
+        """Scale the weights to known totals of several margins; see `calibrate.rake`."""
+        from equipoise.panels.calibrate import rake
+
+        weights, dummies = rake(self.weights, margins)
+        return replace(self, weights=weights, calibration=(self.weights, dummies))
 
     def mean(self, values: ArrayLike, domain: ArrayLike | None = None) -> DesignEstimate:
         r"""Estimate a weighted mean; NaN values are left out, as is who is outside `domain`.
@@ -198,10 +217,11 @@ class SurveyDesign:
     def _result(self, value: float, z: FloatArray, inside: NDArray[np.bool_]) -> DesignEstimate:
         strata, psus = _codes(self.strata, z.size), self._psus()
         df = np.unique(psus[inside]).size - np.unique(strata[inside]).size
-        if self.adjusted_for is not None:
-            root = np.sqrt(self.weights)
-            fit = np.linalg.lstsq(root[:, None] * self.adjusted_for, z / root, rcond=None)[0]
-            z = z - self.weights * (self.adjusted_for @ fit)
+        if self.calibration is not None:
+            root, dummies = np.sqrt(self.calibration[0]), self.calibration[1]
+            target = root * z / self.weights
+            fit = np.linalg.lstsq(root[:, None] * dummies, target, rcond=None)[0]
+            z = z - self.weights * (dummies @ fit)
         se = float(np.sqrt(max(0.0, self._variance(z))))
         return DesignEstimate(value, se, int(df), int(inside.sum()))
 
@@ -288,12 +308,3 @@ def _pairs(outer: IntArray, inner: ArrayLike) -> IntArray:
     """Give numbers to the distinct (outer, inner) pairs; ids may repeat in another stratum."""
     codes = _codes(inner, len(outer))
     return _codes(_codes(outer, len(outer)) * (codes.max() + 1) + codes, len(outer))
-
-
-def dummies(columns: Sequence[ArrayLike]) -> FloatArray:
-    """0/1 columns of the levels of one or several margins, side by side."""
-    parts: list[Any] = []
-    for column in columns:
-        codes = _codes(column, np.shape(column)[0])
-        parts.append(np.eye(codes.max() + 1)[codes])
-    return np.concatenate(parts, axis=1)

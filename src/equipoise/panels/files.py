@@ -129,14 +129,12 @@ def read_panel(
     )
     layout.check()
     table = read_table(path, columns, user_missing=user_missing, max_bytes=max_bytes)
-    about = About(
-        path.stem,
-        f"{path.name}, read by {' and '.join(layout.group)}",
-        path.name,
-        "as given by the owner of the file",
-        "",
-    )
-    return build_panel(table, layout, about)
+    return build_panel(table, layout, _about(path, layout))
+
+
+def _about(path: Path, layout: Layout) -> About:
+    title = f"{path.name}, by {' and '.join(layout.group)}"
+    return About(path.stem, title, path.name, "as given by the owner of the file", "")
 
 
 def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ def _places(labels: list[str], order: Sequence[str]) -> list[int]:
             raise BadInput(f'order: there is no group "{label}"; {nearest(label, labels)}')
     for label in labels:
         if wanted.count(label) != 1:
-            raise BadInput(f'order: the group "{label}" must stand in it exactly once')
+            raise BadInput(f'order: the group "{label}" must stand in it once; list every group')
     return [wanted.index(label) for label in labels]
 
 

@@ -2,25 +2,32 @@
 
 Before a byte is read the path is checked: it exists, is a file, has a known ending and is not
 larger than the limit. Only the columns asked for are read. Whatever a library says about a
-broken file becomes one sentence.
+broken file becomes one sentence. SPSS and Stata files are read by a child process, because a
+damaged one can crash the C library that reads them.
 """
 
 from __future__ import annotations
 
+import base64
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from equipoise.errors import BadInput, MissingExtra, nearest
 from equipoise.panels.coding import Level, RawTable
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["MAX_BYTES", "read_table"]
 
 MAX_BYTES = 500_000_000
+CHILD_SECONDS = 900.0
+CHILD = Path(__file__).with_name("labelled_child.py")
 BLANKS = ("", "NA", "N/A", "#N/A", "NaN", "nan")
 ENDINGS = (".csv", ".tsv", ".parquet", ".sav", ".zsav", ".dta")
 NEEDS = {".parquet": "pyarrow", ".sav": "pyreadstat", ".zsav": "pyreadstat", ".dta": "pyreadstat"}
@@ -166,40 +173,49 @@ def _read_labelled(
     path: Path, kind: str, columns: Mapping[str, str], user_missing: bool
 ) -> RawTable:
     """SPSS and Stata: codes with value labels; their missing codes are kept and marked."""
-    import pyreadstat
-    from pyreadstat import PyreadstatError, ReadstatError
+    import pandas as pd
 
-    read = pyreadstat.read_dta if kind == ".dta" else pyreadstat.read_sav
+    found = _ask_child(path, kind, list(columns))
+    _need(columns, found["names"])
+    data = {}
+    for name, packed in found["columns"].items():
+        codes = np.frombuffer(base64.b64decode(packed["codes"]), dtype="<i4")
+        levels = np.array([*packed["levels"], None], dtype=object)
+        data[name] = pd.Series(levels[codes], dtype=object)
+    labels = {c: dict(map(tuple, pairs)) for c, pairs in found["labels"].items()}
+    marks = {}
+    if user_missing:
+        for c in data:
+            ranges, letters = found["ranges"].get(c, []), set(found["letters"].get(c, []))
+            if ranges or letters:
+                marks[c] = _mark(ranges, letters)
+    return RawTable(pd.DataFrame(data), labels, found["wording"], marks)
+
+
+def _ask_child(path: Path, kind: str, columns: list[str]) -> dict[str, Any]:
+    """Run the C reader in a process that may crash without taking this one along."""
     what = "Stata" if kind == ".dta" else "SPSS"
     try:
-        meta = read(str(path), metadataonly=True)[1]
-        needed = _need(columns, list(meta.column_names))
-        frame, meta = read(str(path), usecols=needed, user_missing=True)
-    except BadInput:
-        raise
-    except (ReadstatError, PyreadstatError, ValueError, OSError, OverflowError) as error:
-        raise _broken(path, what, error) from None
-    marks = _missing_marks(meta, frame) if user_missing else {}
-    wording = {c: str(t) for c, t in meta.column_names_to_labels.items() if t}
-    return RawTable(frame, dict(meta.variable_value_labels), wording, marks)
+        child = subprocess.run(
+            [sys.executable, "-P", str(CHILD), str(path.resolve()), kind, json.dumps(columns)],
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            timeout=CHILD_SECONDS,
+            check=False,
+        )
+        found: dict[str, Any] = json.loads(child.stdout)
+    except (subprocess.TimeoutExpired, ValueError, OSError):
+        raise _broken(path, what, OSError("the reader broke down on it")) from None
+    if "error" in found:
+        raise _broken(path, what, OSError(found["error"]))
+    return found
 
 
-def _missing_marks(meta: Any, frame: pd.DataFrame) -> dict[str, Callable[[Level], bool]]:
-    marks: dict[str, Callable[[Level], bool]] = {}
-    for column in frame.columns:
-        ranges = list((meta.missing_ranges or {}).get(column, []))
-        letters = set((meta.missing_user_values or {}).get(column, []))
-        if ranges or letters:
-            marks[str(column)] = _mark(ranges, letters)
-    return marks
-
-
-def _mark(ranges: list[dict[str, Any]], letters: set[str]) -> Callable[[Level], bool]:
+def _mark(ranges: list[list[Any]], letters: set[str]) -> Callable[[Level], bool]:
     def is_missing(level: Level) -> bool:
         if level in letters:
             return True
-        for r in ranges:
-            low, high = r["lo"], r["hi"]
+        for low, high in ranges:
             if isinstance(level, str) != isinstance(low, str):
                 continue
             if low <= level <= high:
