@@ -1,0 +1,85 @@
+"""Everything the README shows is run, and what it prints is what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S
+    )
+
+
+def test_the_python_block_prints_what_its_comments_say() -> None:
+    (code,) = blocks("python")
+    said = re.findall(r"^print\(.*?\)\s+# (.*)$", code, re.M)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "README.md", "exec"), {})
+    assert len(said) == 3
+    assert out.getvalue().splitlines() == said
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    (text,) = blocks("json")
+    path = tmp_path / "toy.json"
+    path.write_text(text)
+    return path
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from equipoise.cli.main import main; main()", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_game_commands_work_word_for_word(toy: Path) -> None:
+    (commands,) = (b for b in blocks("sh") if "equipoise solve" in b)
+    for line in commands.splitlines():
+        words = line.split("#")[0].strip()
+        target = None
+        if ">" in words:
+            words, target = (part.strip() for part in words.split(">"))
+        done = run(words.split()[1:], toy.parent)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        if target:
+            (toy.parent / target).write_text(done.stdout)
+            assert json.loads(done.stdout)["outcome"] == "solved"
+    assert (toy.parent / "mine.toml").exists()
+
+
+def test_the_study_block_runs_on_a_survey_made_up_here(tmp_path: Path) -> None:
+    (text,) = blocks("toml")
+    tomllib.loads(text)
+    rows = ["party,taxes,climate,weight"]
+    for i in range(90):
+        party = ("left", "middle", "right")[i % 3]
+        rows.append(f"{party},{(i * 7) % 3 if i % 9 else -9},{(i * 5 + i % 3) % 3},{1 + i % 2}")
+    (tmp_path / "survey.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "mine.toml").write_text(text.replace("draws = 1000", "draws = 50"))
+    done = run(["study", "run", "mine.toml", "--out", "out"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "report.html").exists()
+    verdicts = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert verdicts
+
+
+def test_the_table_of_parts_names_the_dependencies_of_pyproject() -> None:
+    project = tomllib.loads((README.parent / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    text = README.read_text(encoding="utf-8").lower()
+    for requirement in project["dependencies"] + extras["data"] + extras["plots"]:
+        name = re.split(r"[><=\[ ]", requirement)[0]
+        assert name in text, f"{name} is a dependency without a reason in the README"
