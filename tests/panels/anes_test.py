@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.panels.files_test import raw
 
 from equipoise.errors import BadInput
 from equipoise.panels import load_panel
 from equipoise.panels.sources import SOURCES
+from tests.panels.files_test import raw
 
 # D3-3: ANES Guide, table id=21, raw counts by seven-point party identification.
 COUNTS = {

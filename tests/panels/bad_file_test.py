@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.panels.files_test import labelled, save, survey
 
 from equipoise.errors import BadInput
 from equipoise.panels import load_panel, read_panel
+from tests.panels.files_test import labelled, save, survey
 
 Change = Callable[[Any], Any]
 

@@ -212,7 +212,10 @@ def test_a_census_has_no_standard_error() -> None:
 
 
 def test_lonely_clusters_are_refused_averaged_or_centred() -> None:
-    """R's options: "fail", "average", "adjust" (R: 1.09544511501 and 1.2). By hand: strata {1, 3}, {4, 8} and {9} alone."""
+    """R's options: "fail", "average", "adjust" (R prints 1.09544511501 and 1.2).
+
+    By hand: strata {1, 3}, {4, 8} and {9} alone.
+    """
     y, strata = np.array([1.0, 3.0, 4.0, 8.0, 9.0]), np.array([0, 0, 1, 1, 2])
     with pytest.raises(BadInput, match="1 of 3 strata have a single cluster"):
         SurveyDesign(np.ones(5), strata)

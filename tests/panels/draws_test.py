@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.panels.files_test import save, survey
 
 from equipoise.errors import BadInput
 from equipoise.panels import Panel, SurveyDesign, load_panel, read_panel
 from equipoise.panels.respondents import Respondents
+from tests.panels.files_test import save, survey
 
 FIELDS = ("shares", "agreement", "appeal", "kernel")
 

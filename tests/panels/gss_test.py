@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.panels.files_test import raw
 
 from equipoise.estimate import percentile_interval
 from equipoise.panels import Panel, load_panel
+from tests.panels.files_test import raw
 
 FloatArray = NDArray[np.float64]
 

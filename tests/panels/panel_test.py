@@ -17,13 +17,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.panels.files_test import save, survey
 
 from equipoise.errors import BadInput, MissingExtra
 from equipoise.panels import Panel, list_panels, load_panel, read_panel
 from equipoise.panels.build import About, Layout, build_panel
 from equipoise.panels.coding import RawTable
 from equipoise.panels.sources import SOURCES
+from tests.panels.files_test import raw, save, survey
 
 ABOUT = About("t", "t", "t", "t", "t")
 
@@ -248,7 +248,7 @@ def test_beps_ratings_and_shares_against_pandas() -> None:
         for party, estimate in by_group.items():
             assert estimate.value == pytest.approx(means.loc[party, leader])
     for question in panel.questions:
-        table = pd.crosstab(frame["vote"], frame[question], normalize="index")
+        table: Any = pd.crosstab(frame["vote"], frame[question], normalize="index")
         for party in panel.groups:
             assert list(panel.answers.distribution(party, question).values()) == pytest.approx(
                 table.loc[party].tolist()
@@ -259,7 +259,7 @@ def test_wvs_by_country_against_pandas() -> None:
     frame, panel = raw("wvs-poverty"), load_panel("wvs-poverty")
     assert panel.groups.labels == ("Australia", "Norway", "Sweden", "USA")
     assert panel.answers.options == (("Too Little", "About Right", "Too Much"),)
-    counts = pd.crosstab(frame["country"], frame["poverty"])
+    counts: Any = pd.crosstab(frame["country"], frame["poverty"])
     for country in panel.groups:
         for option, share in panel.answers.distribution(country, "poverty").items():
             assert share == pytest.approx(counts.loc[country, option] / counts.loc[country].sum())
