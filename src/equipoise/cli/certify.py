@@ -49,8 +49,10 @@ def certify(
 
     loaded = load_game(game)
     examined = _read_profile(profile, loaded)
-    certificate = examine(loaded, examined, exact=True) if exact else examine(loaded, examined)
+    certificate = examine(loaded, examined, exact=exact)
     certified = certificate.max_relative_gap <= tol
+    if certificate.exact is not None:
+        certified = certified and certificate.exact.proved
     if settings.json:
         say_json(_answer(loaded, certificate, certified=certified, tol=tol))
     else:
@@ -121,7 +123,7 @@ def _load(path: Path) -> Any:
 def _answer(
     game: AlignmentGame, certificate: Certificate, *, certified: bool, tol: float
 ) -> dict[str, Any]:
-    return {
+    answer = {
         "certified": certified,
         "tol": tol,
         "groups": list(game.groups.labels),
@@ -137,6 +139,15 @@ def _answer(
         },
         "distance": certificate.distance,
     }
+    if (exact := certificate.exact) is not None:
+        answer["exact"] = {
+            "proved": exact.proved,
+            "weights": [[str(weight) for weight in row] for row in exact.weights],
+            "boundary": [list(pair) for pair in exact.boundary],
+            "distance": exact.distance,
+            "reason": exact.reason,
+        }
+    return answer
 
 
 def _text(game: AlignmentGame, certificate: Certificate, *, certified: bool, tol: float) -> str:
@@ -161,4 +172,12 @@ def _text(game: AlignmentGame, certificate: Certificate, *, certified: bool, tol
     ]
     if certificate.distance is not None:
         lines.append(f"The equilibrium is at most {certificate.distance:.2e} away.")
+    if (exact := certificate.exact) is not None:
+        lines.append(f"In rational arithmetic: {exact.reason}")
+        fractions = [
+            (game.agents.label(i), *(str(weight) for weight in row))
+            for i, row in enumerate(exact.weights[:SHOWN_ROWS])
+        ]
+        if fractions:
+            lines.append(table("Exact weights", ("agent", *game.groups.labels), fractions))
     return "\n".join(lines)

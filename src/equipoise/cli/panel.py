@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import typer
 
-from equipoise.cli.terminal import JsonOption, QuietOption, Settings, say, say_json, table
+from equipoise.cli.terminal import (
+    JsonOption,
+    QuietOption,
+    Settings,
+    one_line,
+    say,
+    say_json,
+    table,
+)
 
 __all__ = ["list_", "show"]
 
@@ -20,9 +29,18 @@ def list_(context: typer.Context, *, json: JsonOption = False, quiet: QuietOptio
     if settings.json:
         say_json({"panels": panels})
         return
-    keys = list(panels[0]) if panels else ["name"]
-    rows = [[_short(panel.get(key, "")) for key in keys] for panel in panels]
-    say(table("Panels", keys, rows))
+    rows = [
+        (
+            panel["name"],
+            panel["title"],
+            f"{panel['n']}",
+            f"{len(panel['groups'])}",
+            f"{len(panel['questions'])}",
+        )
+        for panel in panels
+    ]
+    say(table("Panels", ("name", "title", "people", "groups", "questions"), rows, left=2))
+    settings.note("Licence and citation of one: equipoise panel show NAME")
 
 
 def show(
@@ -44,12 +62,27 @@ def show(
     if settings.json:
         say_json(summary)
         return
-    say(table(name, ("", ""), [(key, _short(value)) for key, value in summary.items()]))
+    say(_text(summary))
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_short(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_short(item) for item in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _text(summary: dict[str, Any]) -> str:
+    appeal = summary.get("appeal") or [math.nan] * len(summary["groups"])
+    rows = [
+        (
+            label,
+            f"{group['n']}",
+            f"{group['share']:.3f}",
+            f"{group['low']:.3f} to {group['high']:.3f}",
+            f"{appeal[k]:.4f}",
+        )
+        for k, (label, group) in enumerate(summary["groups"].items())
+    ]
+    level = f"{summary['intervals']['level']:.0%}"
+    lines = [
+        table(summary["title"], ("group", "people", "share", level, "appeal"), rows),
+        "",
+        f"{summary['n']} people, {'weighted' if summary['weights'] else 'unweighted'}; "
+        f"questions: {', '.join(summary['questions'])}",
+    ]
+    lines += [f"{key}: {summary[key]}" for key in ("source", "licence", "citation")]
+    return "\n".join(one_line(line) if i > 0 else line for i, line in enumerate(lines))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from equipoise.cli.terminal import JsonOption, QuietOption, Settings, say, say_json
+from equipoise.cli.terminal import JsonOption, QuietOption, Settings, part, say, say_json
 from equipoise.errors import BadInput, nearest
 
 __all__ = ["schema"]
@@ -24,14 +24,13 @@ def schema(
     settings = Settings.read(context, json=json, quiet=quiet)
     match kind:
         case "game":
-            from equipoise.game.gamefile import schema as make
+            data = part("equipoise.game.gamefile", "schema")()
         case "study":
-            from equipoise.study import schema as make
+            data = part("equipoise.study", "schema")()
         case "plan":
             raise BadInput("schema: a plan has no schema in this version; write game or study")
         case _:
             raise BadInput(f'schema: there is no "{kind}"; {nearest(kind, ["game", "study"])}')
-    data = make()
     if settings.json:
         say_json(data)
     else:

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from equipoise.cli.terminal import JsonOption, QuietOption, SeedOption, Settings, say, say_json
+from equipoise.cli.terminal import (
+    JsonOption,
+    QuietOption,
+    SeedOption,
+    Settings,
+    part,
+    say,
+    say_json,
+)
 from equipoise.errors import BadInput
 
 __all__ = ["run"]
@@ -28,8 +36,7 @@ def run(
     settings = Settings.read(context, json=json, quiet=quiet, seed=seed)
     if not study.is_file():
         raise BadInput(f"{study}: there is no such file; start with: equipoise new study {study}")
-    from equipoise.study import run_study
-
+    run_study = part("equipoise.study", "run_study")
     folder = out or Path("out") / study.stem
     run_study(study, folder, seed=settings.seed, progress=settings.note)
     if settings.json:

@@ -6,6 +6,8 @@ makes a verb fail.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import math
 import os
@@ -16,6 +18,8 @@ from typing import Annotated, Any
 
 import typer
 
+from equipoise.errors import BadInput
+
 __all__ = [
     "ClosedPipe",
     "JsonOption",
@@ -23,6 +27,7 @@ __all__ = [
     "SeedOption",
     "Settings",
     "one_line",
+    "part",
     "say",
     "say_json",
     "table",
@@ -103,13 +108,29 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def part(module: str, name: str) -> Any:
+    """Return a name of a module that this version may not have yet.
+
+    Raises
+    ------
+    BadInput
+        The module is not part of this version.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise BadInput(f"{module} is not part of this version; install a newer equipoise")
+    return getattr(importlib.import_module(module), name)
+
+
 def one_line(text: str) -> str:
     """Return a message on one line, characters that steer a terminal made visible."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table as text: coloured on a terminal, plain elsewhere; first column left."""
+def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
+    """Return a title and a table as text: coloured on a terminal, plain elsewhere.
+
+    The first `left` columns are texts and flush left, the others numbers and flush right.
+    """
     import io
 
     from rich.console import Console
@@ -123,11 +144,12 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str
         no_color=True if not tty or "NO_COLOR" in os.environ else None,
         width=None if tty else 120,
     )
-    out = Table(title=Text(one_line(title)), title_justify="left", title_style="bold", box=None)
+    out = Table(box=None)
     for i, name in enumerate(head):
-        out.add_column(name, justify="left" if i == 0 else "right", header_style="dim")
+        out.add_column(one_line(name), justify="left" if i < left else "right", header_style="dim")
     for row in rows:
         out.add_row(*(_cell(one_line(cell)) for cell in row))
+    console.print(Text(one_line(title), style="bold"))
     console.print(out)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
     return "\n".join(line.rstrip() for line in text.rstrip("\n").split("\n"))
