@@ -87,7 +87,7 @@ draws = 1000
 level = 0.95
 seed = 0
 
-# A group whose largest weight over agents is at or below this is excluded.
+# A group is excluded when its largest weight over agents is below this (0: when it is 0).
 [exclusion]
 below = 0.0
 

@@ -37,7 +37,10 @@ def solve(
         float, typer.Option(help="Largest gap, relative to each agent's utility range.")
     ] = 1e-9,
     below: Annotated[
-        float, typer.Option(help="A group with a top weight at or below this is excluded.")
+        float,
+        typer.Option(
+            help="A group is excluded when its top weight is below this; 0: when nobody serves it."
+        ),
     ] = 0.0,
     every: Annotated[
         bool, typer.Option("--all", help="Give every equilibrium found, not only the first.")
@@ -67,20 +70,25 @@ def solve(
     from equipoise.inclusion.exclusion import draw_exclusion, exclusion
 
     equilibrium = find(loaded, tol=tol, seed=settings.seed or 0, on_failure="return")
-    drawn = draw_exclusion(drawn_games(loaded, draws), below) if draws else None
-    report = exclusion(equilibrium, below=below, draws=drawn)
-    answer = _answer(equilibrium, report)
+    solved = equilibrium.outcome.name == "solved"
+    answer = _answer(equilibrium)
+    if solved:
+        drawn = draw_exclusion(drawn_games(loaded, draws), below) if draws else None
+        report = exclusion(equilibrium, below=below, draws=drawn)
+        answer |= _verdicts(report)
     if every:
         answer["others"] = [_profile(other) for other in equilibrium.others]
     if out is not None:
         _write(out, equilibrium, answer)
     if settings.json:
         say_json(answer)
-    else:
+    elif solved:
         say(_text(equilibrium, report, every=every))
-        if out is not None:
-            settings.note(f"written: {out}")
-    return 0 if equilibrium.outcome.name == "solved" else 1
+    if not solved:
+        say(f"not solved: {equilibrium.outcome.value}", error=True)
+    if out is not None:
+        settings.note(f"written: {out}")
+    return 0 if solved else 1
 
 
 def _check_out(out: Path | None, rows: int) -> None:
@@ -114,8 +122,11 @@ def _profile(equilibrium: Equilibrium) -> dict[str, Any]:
     }
 
 
-def _answer(equilibrium: Equilibrium, report: ExclusionReport) -> dict[str, Any]:
-    """Return the JSON object of `solve`; its keys are a contract (design section 4)."""
+def _answer(equilibrium: Equilibrium) -> dict[str, Any]:
+    """Return the JSON object of `solve`; its keys are a contract (design section 4).
+
+    Nobody is called excluded at a profile that is no equilibrium: those keys stay null there.
+    """
     certificate, record = equilibrium.certificate, equilibrium.record
     return {
         "outcome": equilibrium.outcome.name,
@@ -130,13 +141,21 @@ def _answer(equilibrium: Equilibrium, report: ExclusionReport) -> dict[str, Any]
             "margin": certificate.uniqueness.margin,
             "equilibria": len(equilibrium.found),
         },
-        "excluded": list(report.excluded),
-        "verdicts": [verdict.value for verdict in report.verdicts],
-        "margins": [float(margin) for margin in report.margins],
+        "excluded": None,
+        "verdicts": None,
+        "margins": None,
         "solver": record.solver,
         "seconds": record.seconds,
         "seed": record.seed,
         "version": record.version,
+    }
+
+
+def _verdicts(report: ExclusionReport) -> dict[str, Any]:
+    return {
+        "excluded": list(report.excluded),
+        "verdicts": [verdict.value for verdict in report.verdicts],
+        "margins": [float(margin) for margin in report.margins],
     }
 
 
