@@ -5,6 +5,7 @@ from equipoise.panels.design import DesignEstimate, SurveyDesign
 from equipoise.panels.files import read_panel
 from equipoise.panels.panel import Panel, PanelDraws
 from equipoise.panels.sources import list_panels, load_panel
+from equipoise.panels.table import panel_from_table
 
 __all__ = [
     "AnswerTable",
@@ -14,5 +15,6 @@ __all__ = [
     "SurveyDesign",
     "list_panels",
     "load_panel",
+    "panel_from_table",
     "read_panel",
 ]

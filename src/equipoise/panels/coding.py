@@ -170,7 +170,7 @@ def code_column(table: RawTable, name: str, role: str, recode: Recode) -> CodedC
 
 
 def numbers(table: RawTable, name: str, role: str, missing: Sequence[Level] = ()) -> FloatArray:
-    """Return a numeric column; missing codes, the file's own and listed ones, become NaN."""
+    """Return a numeric column; what counts as no answer becomes NaN."""
     import pandas as pd
 
     series = table.column(name, role)
@@ -179,8 +179,7 @@ def numbers(table: RawTable, name: str, role: str, missing: Sequence[Level] = ()
     result = np.empty(len(levels) + 1)
     result[-1] = np.nan
     for i, level in enumerate(levels):
-        own = table.is_missing.get(name)
-        if (own is not None and own(level)) or any(_same(level, m) for m in missing):
+        if _fate(level, table, name, Recode(missing)).startswith("!"):
             result[i] = np.nan
             continue
         try:

@@ -161,7 +161,9 @@ def _read_parquet(path: Path, columns: Mapping[str, str]) -> RawTable:
 
     try:
         names = [str(c) for c in pyarrow.parquet.read_schema(path).names]
-        frame = pd.read_parquet(path, columns=_need(columns, names))
+        read = pyarrow.parquet.read_table(path, columns=_need(columns, names))
+        # Column by column: the file's own pandas notes are not needed and may be damaged.
+        frame = pd.DataFrame({name: read.column(name).to_pandas() for name in columns})
     except BadInput:
         raise
     except (ValueError, OSError, OverflowError, TypeError, pyarrow.ArrowException) as error:

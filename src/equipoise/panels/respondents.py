@@ -1,7 +1,7 @@
 """The rows of a panel: private to this room, never shown, never exported, never pickled.
 
-Rows are sorted by group, so that one matrix product per group turns resampling weights
-into answer tallies. Only tallies over cells leave this file.
+Sparse matrices sum resampling weights over the cells of group, question and option; only
+such tallies leave this file.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import BadInput
 from equipoise.panels.design import SurveyDesign
+from equipoise.panels.resampling import Resampler
 
 __all__ = ["Respondents", "Tallies"]
 
@@ -43,6 +44,12 @@ class Tallies:
     size: FloatArray
     answers: FloatArray
     squares: FloatArray
+
+    def put(self, draws: NDArray[np.int64], others: Tallies) -> None:
+        """Replace some draws by others."""
+        self.size[draws] = others.size
+        self.answers[draws] = others.answers
+        self.squares[draws] = others.squares
 
     @property
     def answered(self) -> FloatArray:
@@ -88,7 +95,16 @@ class Respondents:
         Scores given, NaN where there is none.
     """
 
-    __slots__ = ("_design", "_options", "_order", "_ratings", "_rows", "_scaled", "_starts")
+    __slots__ = (
+        "_answered",
+        "_chosen",
+        "_design",
+        "_group",
+        "_options",
+        "_people",
+        "_ratings",
+        "_resampler",
+    )
 
     def __init__(
         self,
@@ -98,15 +114,21 @@ class Respondents:
         design: SurveyDesign,
         ratings: dict[str, FloatArray],
     ) -> None:
-        order = np.argsort(group, kind="stable")
-        k = int(group.max()) + 1
-        self._order = order
-        self._starts = np.searchsorted(group[order], np.arange(k + 1))
-        self._rows = codes[order].astype(np.int16)
+        self._group = group
         self._options = tuple(options)
         self._design = design
         self._ratings = ratings
-        self._scaled = _Resampler(design)
+        self._resampler = Resampler(design)
+        k, q = int(group.max()) + 1, len(self._options)
+        person, question = np.nonzero((codes >= 0) & (group >= 0)[:, None])
+        cell = group[person] * q + question
+        width = max(self._options)
+        grouped = np.flatnonzero(group >= 0)
+        self._people = _indicator(group[grouped], grouped, (k, group.size))
+        self._answered = _indicator(cell, person, (k * q, group.size))
+        self._chosen = _indicator(
+            cell * width + codes[person, question], person, (k * q * width, group.size)
+        )
 
     def __repr__(self) -> str:
         return f"<the rows of {self.n} respondents, not shown>"
@@ -120,7 +142,7 @@ class Respondents:
     @property
     def n(self) -> int:
         """Number of respondents who belong to a group."""
-        return int(self._starts[-1] - self._starts[0])
+        return int((self._group >= 0).sum())
 
     @property
     def design(self) -> SurveyDesign:
@@ -138,138 +160,76 @@ class Respondents:
 
     def members(self, group: int) -> NDArray[np.bool_]:
         """Who belongs to a group, in the order given."""
-        inside = np.zeros(len(self._order), dtype=bool)
-        inside[self._order[self._starts[group] : self._starts[group + 1]]] = True
-        return inside
+        return np.asarray(self._group == group)
 
     def counts(self) -> tuple[IntArray, IntArray]:
         """Return people per group (K,) and answers per group and question (K, Q)."""
-        blocks = [self._rows[a:b] >= 0 for a, b in self._spans()]
-        return np.diff(self._starts), np.stack([b.sum(axis=0) for b in blocks])
+        people = np.bincount(self._group[self._group >= 0])
+        answers = np.asarray(self._answered.sum(axis=1), dtype=np.int64)
+        return people, answers.reshape(people.size, -1)
 
     def tallies(self) -> Tallies:
         """Tally the answers as they are."""
-        w = self._design.weights[None, :]
+        w = self._design.weights[:, None]
         tallies = self._tally(w, w**2)
         return Tallies(tallies.size[0], tallies.answers[0], tallies.squares[0])
 
     def resample(self, n: int, seed: int, start: int) -> Tallies:
         """Tally draws `start` ... `start + n - 1` of the bootstrap.
 
-        Draw `i` depends only on (seed, i): blocks have a fixed size and fixed places, so
-        that even the rounding of a draw does not depend on how the draws were asked for.
+        Draw `i` depends only on (seed, i). Its sums run over people in one order, whatever is
+        drawn beside it: the bytes do not depend on how the draws were asked for.
         """
-        block = int(np.clip(BLOCK_CELLS // len(self._order), 8, 256))
-        parts = []
-        for b in range(start // block, (start + n - 1) // block + 1):
-            tallies = self._block(seed, b * block, block)
-            cut = slice(max(start - b * block, 0), min(start + n - b * block, block))
-            parts.append(Tallies(tallies.size[cut], tallies.answers[cut], tallies.squares[cut]))
+        block = int(np.clip(BLOCK_CELLS // self._group.size, 1, 256))
+        parts = [
+            self._block(seed, np.arange(b, min(b + block, start + n)))
+            for b in range(start, start + n, block)
+        ]
         return Tallies(
             np.concatenate([p.size for p in parts]),
             np.concatenate([p.answers for p in parts]),
             np.concatenate([p.squares for p in parts]),
         )
 
-    def _spans(self) -> list[tuple[int, int]]:
-        return list(zip(self._starts[:-1], self._starts[1:], strict=True))
-
-    def _block(self, seed: int, first: int, size: int) -> Tallies:
-        """One block of draws; a draw that leaves a cell without two answers is drawn again."""
-        counts = np.stack([self._scaled.counts(seed, first + i, 0) for i in range(size)])
-        for attempt in range(1, ATTEMPTS):
-            w = counts * self._scaled.weight
-            tallies = self._tally(w, w * self._scaled.weight)
+    def _block(self, seed: int, draws: NDArray[np.int64]) -> Tallies:
+        """Tally some draws; one that leaves a cell without two answers is drawn again."""
+        weight = self._resampler.weight[:, None]
+        found: Tallies | None = None
+        bad = np.arange(draws.size)
+        for attempt in range(ATTEMPTS):
+            counts = np.stack(
+                [self._resampler.counts(seed, int(draws[i]), attempt) for i in bad], axis=1
+            )
+            w = counts * weight
+            tallies = self._tally(w, w * weight)
+            if found is None:
+                found = tallies
+            else:
+                found.put(bad, tallies)
             # A cell of one person has n_eff 1: agreement within it is undefined.
-            bad = (tallies.n_eff <= 1.0 + 1e-9).any(axis=(1, 2))
-            if not bad.any():
-                return tallies
-            for i in np.flatnonzero(bad):
-                counts[i] = self._scaled.counts(seed, first + int(i), attempt)
+            bad = bad[(tallies.n_eff <= 1.0 + 1e-9).any(axis=(1, 2))]
+            if bad.size == 0:
+                return found
         raise BadInput(
             "a group has so few answers to a question that resamples keep losing it; raise "
             '`min_cell` with small_cells = "merge", or leave the question out'
         )
 
     def _tally(self, w: FloatArray, w_squared: FloatArray) -> Tallies:
-        """Sum weights (draws, n) over cells, one matrix product per group."""
-        shape = (len(w), len(self._starts) - 1, len(self._options))
-        width = max(self._options)
-        size, squares = np.empty(shape[:2]), np.empty(shape)
-        answers = np.zeros((*shape[:2], shape[2] * width))
-        # One column per option that exists; padded options are not multiplied.
-        question = np.repeat(np.arange(shape[2]), self._options)
-        option = np.concatenate([np.arange(c) for c in self._options])
-        for k, (a, b) in enumerate(self._spans()):
-            mine = self._order[a:b]
-            chosen = (self._rows[a:b, question] == option).astype(np.float64)
-            answered = (self._rows[a:b] >= 0).astype(np.float64)
-            size[:, k] = w[:, mine].sum(axis=1)
-            answers[:, k, question * width + option] = w[:, mine] @ chosen
-            squares[:, k] = w_squared[:, mine] @ answered
-        return Tallies(size, answers.reshape(*shape, width), squares)
+        """Sum weights (n, draws) over cells.
+
+        The products are sparse: their sums have one order on every machine, and no BLAS
+        threads compete with those of other work.
+        """
+        draws = w.shape[1]
+        k, q = self._answered.shape[0] // len(self._options), len(self._options)
+        answers = (self._chosen @ w).T.reshape(draws, k, q, -1)
+        squares = (self._answered @ w_squared).T.reshape(draws, k, q)
+        return Tallies(*map(np.ascontiguousarray, ((self._people @ w).T, answers, squares)))
 
 
-@final
-class _Resampler:
-    """How often each respondent is drawn.
+def _indicator(rows: Any, columns: Any, shape: tuple[int, int]) -> Any:
+    """Sparse 0/1 matrix whose product with weights sums them over cells."""
+    from scipy.sparse import csr_array
 
-    Without strata and clusters: `n` respondents out of `n`. With them: in every stratum
-    `n_h - 1` of its `n_h` clusters, weights times `n_h/(n_h - 1)` (Rao and Wu 1988; Rao, Wu and
-    Yue 1992), which reproduces the linearised variance of a total drawn with replacement.
-    Strata of one cluster, where the design's policy allows them, are resampled together.
-    """
-
-    def __init__(self, design: SurveyDesign) -> None:
-        self._n = design.weights.size
-        self.weight = design.weights
-        self._units: IntArray | None = None
-        if design.strata is None and not design.clusters:
-            return
-        first, self._psu, strata = _nested(design)
-        sets = _pooled(strata[first])
-        self._units = np.concatenate(sets)  # clusters, stratum after stratum
-        sizes = np.array([s.size for s in sets])
-        draws = sizes - 1
-        self._width = np.repeat(sizes, draws)  # per pick: clusters in its stratum ...
-        self._offset = np.repeat(np.cumsum(sizes) - sizes, draws)  # ... and where they begin
-        scale = np.empty(self._units.size)
-        scale[self._units] = np.repeat(sizes / draws, sizes)
-        self.weight = design.weights * scale[self._psu]
-
-    def counts(self, seed: int, draw: int, attempt: int) -> FloatArray:
-        """How often each respondent is drawn in one draw, (n,) whole numbers."""
-        rng = np.random.default_rng([seed, draw, attempt])
-        if self._units is None:
-            picked = rng.integers(0, self._n, self._n)
-            return np.bincount(picked, minlength=self._n).astype(np.float64)
-        picked = self._units[self._offset + rng.integers(0, self._width)]
-        times = np.bincount(picked, minlength=self._units.size)
-        return np.asarray(times[self._psu], dtype=np.float64)
-
-
-def _nested(design: SurveyDesign) -> tuple[Any, Any, Any]:
-    """Return each cluster's first respondent, each respondent's cluster and stratum."""
-    n = design.weights.size
-    strata = np.zeros(n, dtype=np.intp) if design.strata is None else design.strata
-    strata = np.unique(strata, return_inverse=True)[1]
-    cluster = design.clusters[0] if design.clusters else np.arange(n)
-    cluster = np.unique(cluster, return_inverse=True)[1]
-    _, first, psu = np.unique(
-        strata * (cluster.max() + 1) + cluster, return_index=True, return_inverse=True
-    )
-    return first, psu, strata
-
-
-def _pooled(stratum_of_unit: Any) -> list[Any]:
-    """Units per stratum; strata of one unit are put together, or to the smallest other one."""
-    sets = [np.flatnonzero(stratum_of_unit == h) for h in np.unique(stratum_of_unit)]
-    lonely = [s for s in sets if s.size == 1]
-    rest = sorted((s for s in sets if s.size > 1), key=len)
-    if len(lonely) == 1 and rest:
-        rest[0] = np.concatenate([rest[0], lonely[0]])
-    elif lonely:
-        rest.append(np.concatenate(lonely))
-    if any(s.size < 2 for s in rest):
-        raise BadInput("cluster: there is a single cluster; without a second one no error is known")
-    return rest
+    return csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
