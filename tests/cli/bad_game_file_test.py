@@ -227,6 +227,18 @@ def refused(path: Path, sentence: str, capsys: pytest.CaptureFixture[str]) -> No
     assert sorted(path.parent.rglob("*")) == before
 
 
+def test_the_check_of_refusals_sees_an_accepted_file_and_another_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "g.json"
+    path.write_text(json.dumps(TOY))
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        refused(path, "groups", capsys)
+    path.write_text("{}")
+    with pytest.raises(AssertionError):
+        refused(path, "agents: it is missing", capsys)
+
+
 @pytest.mark.parametrize(("field", "value", "sentence"), BAD)
 def test_a_bad_field(
     field: str,

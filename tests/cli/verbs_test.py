@@ -439,3 +439,29 @@ def test_labels_cannot_write_markup_or_steer_the_terminal(shell: Shell, tmp_path
 def test_numbers_that_are_not_finite_become_null(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.say_json({"a": [float("inf"), 1.0], "b": {"c": float("nan")}})
     assert capsys.readouterr().out == '{"a": [null, 1.0], "b": {"c": null}}\n'
+
+
+def test_progress_is_a_line_for_each_tenth_and_quiet_is_quiet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for quiet, lines in ((False, 11), (True, 0)):
+        show = terminal.Settings(json=False, quiet=quiet, seed=None).progress()
+        for done in range(1001):
+            show(done, 1000, "bootstrap draws")
+        printed = capsys.readouterr()
+        assert (printed.out, printed.err.count("\n")) == ("", lines)
+    assert "\x1b" not in printed.err
+
+
+def test_an_interrupt_may_say_what_is_kept(
+    shell: Shell, toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt("interrupted after 200 of 1000 draws, which are kept")
+
+    monkeypatch.setattr("equipoise.game.gamefile.load_game", stop)
+    assert shell("solve", toy) == (
+        130,
+        "",
+        "interrupted after 200 of 1000 draws, which are kept\n",
+    )

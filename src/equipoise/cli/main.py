@@ -50,8 +50,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         try:
             return _invoke(list(arguments) or ["--help"])
-        except KeyboardInterrupt:
-            say("interrupted; nothing half-written was kept", error=True)
+        except KeyboardInterrupt as stop:
+            said = one_line(str(stop)) or "interrupted; nothing half-written was kept"
+            say(said, error=True)
             return 130
         except MemoryError:
             say("error: not enough memory; give fewer agents, or types with counts", error=True)

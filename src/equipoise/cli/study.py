@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from equipoise.cli.terminal import (
     part,
     say,
     say_json,
+    table,
 )
 from equipoise.errors import BadInput
 
@@ -38,8 +39,32 @@ def run(
         raise BadInput(f"{study}: there is no such file; start with: equipoise new study {study}")
     run_study = part("equipoise.study", "run_study")
     folder = out or Path("out") / study.stem
-    run_study(study, folder, seed=settings.seed, progress=settings.note)
+    result = run_study(study, folder, seed=settings.seed, progress=settings.progress())
     if settings.json:
-        say_json({"study": str(study), "out": str(folder)})
+        say_json(result)
     else:
-        say(f"The results are in {folder}.")
+        say(_text(result, folder))
+
+
+def _text(result: dict[str, Any], folder: Path) -> str:
+    rows = [
+        (
+            row["group"],
+            f"{row['share']:.3f}",
+            f"{row['coverage']:.4f}",
+            f"{row['top_weight']:.4f}",
+            f"{row['margin']:+.3g}",
+            f"{row['margin_low']:+.3g} to {row['margin_high']:+.3g}",
+            row["verdict"],
+        )
+        for row in result["exclusion"]
+    ]
+    level = f"{result['uncertainty']['level']:.0%}"
+    head = ("group", "share", "coverage", "top weight", "margin", level, "verdict")
+    return "\n".join(
+        [
+            table(result["title"], head, rows),
+            "",
+            f"The report is {folder / 'report.html'}: open it in a browser.",
+        ]
+    )

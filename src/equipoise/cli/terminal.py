@@ -12,7 +12,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -40,6 +40,9 @@ SeedOption = Annotated[
 ]
 
 
+Progress = Callable[[int, int, str], None]
+
+
 class ClosedPipe(Exception):
     """Nobody reads our output any more: end without a word."""
 
@@ -64,12 +67,32 @@ class Settings:
         )
 
     def note(self, text: str) -> None:
-        """Write a note or a step of progress to stderr, unless told to be quiet."""
+        """Write a note to stderr, unless told to be quiet."""
         if not self.quiet:
             say(text, error=True)
 
+    def progress(self) -> Progress:
+        """Return a callback (done, total, what) that shows on stderr how far the work is.
 
-def say(text: str, *, error: bool = False) -> None:
+        On a terminal one line that is written over; elsewhere a line for each tenth.
+        """
+        tty = bool(sys.stderr and sys.stderr.isatty())
+        last = ("", -1)
+
+        def show(done: int, total: int, what: str) -> None:
+            nonlocal last
+            tenth = 10 * done // max(1, total)
+            if self.quiet or (not tty and (what, tenth) == last):
+                return
+            last = (what, tenth)
+            text = f"{one_line(what)}: {done} of {total}"
+            end = "\n" if not tty or done >= total else ""
+            say(f"\r{text}\x1b[K" if tty else text, error=True, end=end)
+
+        return show
+
+
+def say(text: str, *, error: bool = False, end: str = "\n") -> None:
     """Write a text and an end of line to stdout, or to stderr.
 
     Raises
@@ -82,15 +105,16 @@ def say(text: str, *, error: bool = False) -> None:
         return
     try:
         try:
-            stream.write(text + "\n")
+            stream.write(text + end)
         except UnicodeEncodeError:
             known = stream.encoding or "ascii"
-            stream.write(text.encode(known, "replace").decode(known) + "\n")
+            stream.write(text.encode(known, "replace").decode(known) + end)
         stream.flush()
     except BrokenPipeError:
         # Python flushes once more at exit: give it somewhere to write.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        raise ClosedPipe from None
+        if not error:
+            raise ClosedPipe from None
 
 
 def say_json(data: dict[str, Any]) -> None:

@@ -35,54 +35,84 @@ FloatArray = NDArray[np.float64]
 class AffineForm:
     r"""Arrays of an affine game, per row of the game.
 
+    Scores are kept as they were given, :math:`s_i = \alpha_i a_i + \beta_i (Bc_i) + r`, and
+    added up on demand: a compiled pass over millions of rows never needs the sum in memory.
+
     Attributes
     ----------
-    scores : (rows, groups) array
-        :math:`s_i`; a row repeated for all agents is stored once (a broadcast view).
+    agents : Agents
+        Rows and their counts.
+    values, pull : (rows or 1, groups) arrays
+        :math:`a_i` and :math:`B c_i`; one row when common.
+    alpha, beta : (rows or 1,) arrays
+        Weights of the two.
+    common : (groups,) array
+        :math:`r`: prices, the same for everybody.
     curvatures : tuple of (weight (rows,), matrix (groups, groups) or None)
         The summands of :math:`H_i`; None is the identity.
-    gamma : (rows,) array
+    weight : (rows or 1,) array
         Diversity weights :math:`\gamma_i`.
     kernel : (groups, groups) array or None
         :math:`S`; None is the identity.
     network : Network or None
         None is the default network.
-    agents : Agents
-        Rows and their counts.
     """
 
-    scores: FloatArray
+    agents: Agents
+    values: FloatArray
+    alpha: FloatArray
+    pull: FloatArray
+    beta: FloatArray
+    common: FloatArray
     curvatures: tuple[tuple[FloatArray, FloatArray | None], ...]
-    gamma: FloatArray
+    weight: FloatArray
     kernel: FloatArray | None
     network: Network | None
-    agents: Agents
+
+    @cached_property
+    def scores(self) -> FloatArray:
+        r"""Return :math:`s_i`, (rows, groups); a broadcast view when common."""
+        total = self.alpha[:, None] * self.values + self.beta[:, None] * self.pull + self.common
+        return np.broadcast_to(total, (self.n_rows, self.n_groups))
+
+    @cached_property
+    def gamma(self) -> FloatArray:
+        r"""Return :math:`\gamma_i`, (rows,)."""
+        return np.broadcast_to(self.weight, (self.n_rows,))
 
     @property
     def n_groups(self) -> int:
         """Return K."""
-        return int(self.scores.shape[1])
+        return int(self.common.size)
 
     @property
     def n_rows(self) -> int:
         """Return the number of rows (types)."""
-        return int(self.scores.shape[0])
+        return len(self.agents)
 
     @cached_property
     def coupled(self) -> bool:
         """Whether any agent's choice depends on the others'."""
-        return bool(self.agents.total > 1 and np.any(self.gamma != 0))
+        return bool(self.agents.total > 1 and np.any(self.weight != 0))
+
+    @cached_property
+    def own_weight(self) -> FloatArray | None:
+        r"""Return :math:`h_i`, (rows or 1,), when :math:`H_i = h_i I` for every agent, else None."""
+        total = np.zeros(1)
+        for weight, matrix in self.curvatures:
+            scale = scalar_of(matrix)
+            if scale is None:
+                if np.any(weight != 0):
+                    return None
+                continue
+            total = total + _once(weight) * scale
+        return total
 
     @cached_property
     def scalar_curvature(self) -> FloatArray | None:
         r"""Return :math:`h_i` (rows,) when :math:`H_i = h_i I` for every agent, else None."""
-        total = np.zeros(self.n_rows)
-        for weight, matrix in self.curvatures:
-            scale = scalar_of(matrix)
-            if scale is None and np.any(weight != 0):
-                return None
-            total += weight * (scale or 0.0)
-        return total
+        own = self.own_weight
+        return None if own is None else np.broadcast_to(own, (self.n_rows,))
 
     @cached_property
     def kernel_scale(self) -> float | None:
@@ -92,8 +122,12 @@ class AffineForm:
     @cached_property
     def identical(self) -> bool:
         """Whether all agents have the same scores, curvature and diversity weight."""
-        arrays = [self.scores, self.gamma, *(weight for weight, _ in self.curvatures)]
-        return all(bool(np.all(a[1:] == a[:1])) for a in arrays)
+        arrays = [self.values, self.alpha, self.pull, self.beta, self.weight]
+        arrays += [_once(weight) for weight, _ in self.curvatures]
+        # The last row differs from the first in almost every game whose rows differ at all.
+        return all(np.array_equal(a[0], a[-1]) for a in arrays) and all(
+            bool(np.all(a[1:] == a[:1])) for a in arrays if len(a) > 2
+        )
 
     def curvature_matrix(self, row: int) -> FloatArray:
         r"""Return :math:`H_i` of one row, (groups, groups)."""
@@ -136,42 +170,41 @@ def scalar_of(matrix: FloatArray | None) -> float | None:
     return scale if np.array_equal(matrix, scale * np.eye(len(matrix))) else None
 
 
+def _once(weight: FloatArray) -> FloatArray:
+    """Return one entry of a weight that is the same for all rows by construction."""
+    return weight[:1] if weight.strides == (0,) else weight
+
+
 def affine_form(terms: tuple[Term, ...], n_groups: int, agents: Agents) -> AffineForm | None:
     """Assemble the affine form, or return None when a term is not quadratic."""
-    rows = len(agents)
-    scores: FloatArray = np.zeros((1, n_groups))
+    row, zero = np.zeros((1, n_groups)), np.zeros(1)
+    values, alpha, pull, beta, common = row, zero, row, zero, row[0]
     curvatures: list[tuple[FloatArray, FloatArray | None]] = []
-    gamma, kernel, network = np.zeros(rows), None, None
+    weight, kernel, network = zero, None, None
 
     def per_row(weight: FloatArray) -> FloatArray:
-        return np.broadcast_to(weight, (rows,))
-
-    def column(weight: FloatArray) -> FloatArray:
-        return weight[:, None] if weight.ndim else weight
+        return np.broadcast_to(weight, (len(agents),))
 
     for term in terms:
         match term:
             case Attractiveness():
-                scores = scores + column(term.weight) * term.values
+                values, alpha = np.atleast_2d(term.values), np.atleast_1d(term.weight)
             case Consistency():
-                pull = term.anchor if term.metric is None else term.anchor @ term.metric
-                scores = scores + column(term.weight) * pull
-                curvatures.append((per_row(term.weight), term.metric))
+                anchor = np.atleast_2d(term.anchor)
+                pull = anchor if term.metric is None else anchor @ term.metric
+                beta = np.atleast_1d(term.weight)
+                curvatures.append((per_row(beta), term.metric))
             case Variety():
                 curvatures.append((per_row(term.weight), term.matrix))
             case Diversity():
-                gamma, kernel, network = per_row(term.weight), term.kernel, term.network
+                weight, kernel = np.atleast_1d(term.weight), term.kernel
+                network = term.network
             case Subsidy():
-                scores = scores + term.prices
+                common = term.prices
             case _ if not np.any(getattr(term, "weight", 1.0)):
                 continue
             case _:
                 return None
     return AffineForm(
-        np.broadcast_to(scores, (rows, n_groups)),
-        tuple(curvatures),
-        gamma,
-        kernel,
-        network,
-        agents,
+        agents, values, alpha, pull, beta, common, tuple(curvatures), weight, kernel, network
     )

@@ -21,7 +21,7 @@ from pydantic import (
 
 from equipoise.errors import BadInput, nearest
 
-__all__ = ["GameModel", "read_model", "schema"]
+__all__ = ["GameModel", "read_model", "said", "schema"]
 
 MAX_ROWS = 10**8
 
