@@ -97,7 +97,7 @@ class AffineForm:
 
     @cached_property
     def own_weight(self) -> FloatArray | None:
-        r"""Return :math:`h_i`, (rows or 1,), when :math:`H_i = h_i I` for every agent, else None."""
+        r"""Return :math:`h_i`, (rows or 1,), when every :math:`H_i = h_i I`, else None."""
         total = np.zeros(1)
         for weight, matrix in self.curvatures:
             scale = scalar_of(matrix)
