@@ -1,1 +1,1 @@
-"""Tables, figures and the report page, each a function of one result."""
+"""Tables, figures and one page from the result of a study."""

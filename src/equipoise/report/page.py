@@ -1,0 +1,301 @@
+"""One page that stands alone: the verdict in words, then evidence, method, certificate, recipe.
+
+No script, no network, no font to fetch. Every text that came from data, labels or the study
+file is escaped in `display`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from equipoise.display import escaped, html_table
+from equipoise.report.figures import draw_all, inline
+from equipoise.report.files import make_folder, write_whole
+from equipoise.report.result import read_result
+from equipoise.report.style import CSS
+from equipoise.report.tables import Table, tables, to_csv
+from equipoise.report.words import CLOSE, OPEN, caption, certificate, method, plain, summary
+
+__all__ = ["html_page", "write_outputs", "write_report"]
+
+Result = Mapping[str, Any]
+
+MARKS = {
+    "excluded": "excluded",
+    "included": "included",
+    "undecided": "undecided",
+    "on the boundary": "boundary",
+}
+"""Cell of a table -> CSS class."""
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def write_report(directory: str | os.PathLike[str]) -> Path:
+    """Write tables, figures and `report.html` of a finished study again.
+
+    Parameters
+    ----------
+    directory : path
+        A folder with a `result.json`.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    BadInput
+        There is no result, or the folder cannot be written.
+    MissingExtra
+        matplotlib is not installed.
+    """
+    folder = Path(directory)
+    return write_outputs(read_result(folder), folder)
+
+
+def write_outputs(result: Result, out: Path) -> Path:
+    """Write tables (CSV), figures (SVG, PNG) and `report.html`, each whole or absent."""
+    made = tables(result)
+    folder = make_folder(out / "tables")
+    for name, table in made.items():
+        write_whole(folder / f"{name}.csv", to_csv(table).encode())
+    drawn = draw_all(result)
+    folder = make_folder(out / "figures")
+    for name, (svg, png) in drawn.items():
+        write_whole(folder / f"{name}.svg", svg)
+        write_whole(folder / f"{name}.png", png)
+    page = out / "report.html"
+    write_whole(page, html_page(result, {name: svg for name, (svg, _) in drawn.items()}).encode())
+    return page
+
+
+def html_page(result: Result, figures: Mapping[str, bytes]) -> str:
+    """Return the report as one self-contained HTML page.
+
+    Parameters
+    ----------
+    result : dict
+        Content of `result.json`, as `read_result` gives it.
+    figures : mapping of name to SVG
+        As `draw_all` made them.
+    """
+    made = tables(result)
+    parts = [_header(result), "<main>", _short(result), _first(result, made)]
+    parts += [_evidence(result, made, figures), _method(result), _certificate(result)]
+    parts += [_reproduce(result), _glossary(), "</main>", _footer(result), "</body></html>\n"]
+    return "\n".join(parts)
+
+
+def _sentence(text: str) -> str:
+    """Escape a sentence; labels become isolated from the direction of the text around."""
+    return escaped(text).replace(OPEN, "<bdi>").replace(CLOSE, "</bdi>")
+
+
+def _paragraphs(sentences: list[str]) -> str:
+    return "\n".join(f"<p>{_sentence(text)}</p>" for text in sentences)
+
+
+def _header(result: Result) -> str:
+    title = escaped(result["title"])
+    authors = ", ".join(result["authors"])
+    by = f'<p class="by">{escaped(authors)}</p>' if authors else ""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f"<title>{title}</title><style>{CSS}</style></head>\n"
+        f"<body><header><h1><bdi>{title}</bdi></h1>{by}</header>"
+    )
+
+
+def _short(result: Result) -> str:
+    return (
+        '<section class="short" aria-labelledby="short"><h2 id="short">In short</h2>\n'
+        f"{_paragraphs(summary(result))}</section>"
+    )
+
+
+def _table(table: Table, *, drop: tuple[str, ...] = ()) -> str:
+    """Return a table in a region that scrolls on a narrow screen and can be reached by key."""
+    kept = [i for i, column in enumerate(table.columns) if column.head not in drop]
+    cells = [[row[i] for i in kept] for row in table.cells()]
+    head = [table.columns[i].head for i in kept]
+    label = escaped(table.name.replace("_", " "))
+    made = html_table(head, cells, caption=table.caption, marks=MARKS, texts=table.texts)
+    return (
+        f'<div class="scroll" role="region" aria-label="Table: {label}" tabindex="0">{made}</div>'
+    )
+
+
+def _first(result: Result, made: Mapping[str, Table]) -> str:
+    """Return what must stand on the first page beside the verdict."""
+    out = []
+    if "critical_incentives" in made:
+        out.append(
+            "<section><h2>From which incentive on is each group left out?</h2>\n"
+            f"{_table(made['critical_incentives'])}{_note(result)}</section>"
+        )
+    if "welfare" in made:
+        out.append(
+            "<section><h2>Who gains, who loses against proportional service?</h2>\n"
+            f"{_table(made['welfare'])}</section>"
+        )
+    return '<div class="two">' + "\n".join(out) + "</div>" if out else ""
+
+
+def _note(result: Result) -> str:
+    diversity = result["settings"].get("diversity")
+    if diversity and not result["critical"]["other_curvature"]:
+        text = (
+            f"These ratios are for agents that do not mind overlap; this study's diversity weight "
+            f"({diversity:g}) acts through the survey's own kernel, for which no such law holds."
+        )
+        return f"<p>{escaped(text)}</p>"
+    return ""
+
+
+def _figure(name: str, result: Result, figures: Mapping[str, bytes]) -> str:
+    if name not in figures:
+        return ""
+    text = caption(name, result)
+    alt = escaped(plain(f"Figure: {name.replace('_', ' ')}. {text}"))
+    return (
+        '<figure><div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{escaped(name.replace("_", " "))}, figure">'
+        f'<div role="img" aria-label="{alt}">{inline(figures[name], name)}</div></div>'
+        f"<figcaption>{_sentence(text)}</figcaption></figure>"
+    )
+
+
+def _evidence(result: Result, made: Mapping[str, Table], figures: Mapping[str, bytes]) -> str:
+    out = ['<section class="evidence"><h2>Who is served, and who is left out</h2>']
+    out += [_table(made["exclusion"]), _figure("coverage", result, figures)]
+    for heading, name in (
+        ("Which incentive leaves whom out", "critical_incentives"),
+        ("What it means for people", "welfare"),
+        ("Who serves whom", "profile"),
+        ("Topic by topic", "topics"),
+    ):
+        if name in figures:
+            out.append(f"<h3>{heading}</h3>{_figure(name, result, figures)}")
+    out.append(_by_agent(result))
+    if "topics" in made:
+        out.append(_topic_notes(result))
+    return "\n".join(out) + "</section>"
+
+
+def _by_agent(result: Result) -> str:
+    """Say which agent serves each group most, where agents differ."""
+    if result["settings"]["symmetric"]:
+        return ""
+    rows = [
+        [row["group"], row["top_agent"] if row["top_weight"] > 0 else "nobody"]
+        for row in result["exclusion"]
+    ]
+    made = html_table(["group", "served most by"], rows, texts=2)
+    return (
+        f'<div class="scroll" role="region" aria-label="Table: by agent" tabindex="0">{made}</div>'
+    )
+
+
+def _topic_notes(result: Result) -> str:
+    rows = [[q["question"], q["wording"]] for q in result["people"]["questions"]]
+    made = html_table(["question", "what was asked"], rows, texts=2)
+    return (
+        "<details><summary>What the questions were</summary>"
+        f'<div class="scroll" role="region" aria-label="Table: questions" tabindex="0">{made}</div>'
+        "</details>"
+    )
+
+
+def _method(result: Result) -> str:
+    rows = [
+        [row["group"], f"{100 * row['share']:.1f} %",
+         f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %",
+         "–" if row["n"] is None else f"{row['n']:,}"]
+        for row in result["groups"]
+    ]  # fmt: skip
+    made = html_table(["group", "share", "interval", "respondents"], rows, caption="The groups.")
+    return (
+        "<section><h2>How this was found</h2>\n"
+        f"{_paragraphs(method(result))}"
+        f'<div class="scroll" role="region" aria-label="Table: groups" tabindex="0">{made}</div>'
+        "</section>"
+    )
+
+
+def _certificate(result: Result) -> str:
+    exam = result["certificate"]
+    solver = f"Method: {exam['solver']} ({exam['reason']}); {exam['steps']} steps."
+    return (
+        "<section><h2>The certificate: what is proved, and what is not</h2>\n"
+        f"{_paragraphs([*certificate(result), solver])}</section>"
+    )
+
+
+def _reproduce(result: Result) -> str:
+    recipe, people, uncertainty = result["reproduce"], result["people"], result["uncertainty"]
+    seed = "" if uncertainty["seed"] is None else f" --seed {uncertainty['seed']}"
+    command = (
+        f"pip install 'equipoise[data,plots]=={result['version']}'\n"
+        f"equipoise study run study.toml --out out{seed}"
+    )
+    facts = [("Version", f"equipoise {result['version']}, Python {recipe['python']}, NumPy "
+              f"{recipe['numpy']}"), ("Study, sha256", recipe["study_sha256"])]  # fmt: skip
+    if uncertainty["seed"] is not None:
+        facts.append(("Seed", str(uncertainty["seed"])))
+    if people:
+        facts += [("Data", people["source"]), ("Licence", people["licence"])]
+        facts += [("Cite", people["citation"])] if people["citation"] else []
+        facts.append(("Data, sha256", people["sha256"]))
+        left = [f"{count:,} {reason}" for reason, count in people["dropped"].items()]
+        facts.append(("Not used", "; ".join(left) or "nothing"))
+    if result["game_file"]:
+        facts += [("Game file", result["game_file"]["file"])]
+        facts += [("Game file, sha256", result["game_file"]["sha256"])]
+        facts += [(key, str(value)) for key, value in result["game_file"]["about"].items()]
+    rows = "".join(f"<dt>{escaped(k)}</dt><dd><bdi>{escaped(v)}</bdi></dd>" for k, v in facts)
+    study = json.dumps(recipe["study"], ensure_ascii=False, indent=1)
+    pre = "\n".join(escaped(line) or "" for line in command.split("\n"))
+    body = "\n".join("&#8203;" + _indented(line) for line in study.split("\n"))
+    return (
+        "<section><h2>How to reproduce it</h2>\n"
+        f'<pre tabindex="0"><code>{pre}</code></pre>\n<dl>{rows}</dl>\n'
+        "<p>All numbers stand in <code>result.json</code> and in the folder <code>tables</code>; "
+        "the same study, version and machine give the same bytes.</p>"
+        "<details><summary>The study with every default filled in</summary>"
+        f'<pre tabindex="0"><code>{body}</code></pre></details></section>'
+    )
+
+
+def _indented(line: str) -> str:
+    bare = line.lstrip(" ")
+    return " " * (len(line) - len(bare)) + escaped(bare)
+
+
+WORDS = (
+    ("agent", "one language model; it chooses whom to serve"),
+    ("group", "a part of the public that answers alike"),
+    ("mixture", "the weights an agent puts on the groups; they sum to 100 %"),
+    ("coverage", "the mean weight of a group over agents"),
+    ("top weight", "the largest weight any agent puts on a group"),
+    ("left out (excluded)", "no agent serves the group, or none above the threshold"),
+    ("α/β", "weight of appeal to the audience over weight of staying with the target"),
+    ("draw", "the survey asked again of a random sample of its own respondents"),
+    ("band", "intervals that hold for all rows of a table together"),
+)
+
+
+def _glossary() -> str:
+    rows = "".join(f"<dt>{escaped(word)}</dt><dd>{escaped(text)}</dd>" for word, text in WORDS)
+    return f"<section><h2>Words</h2><dl>{rows}</dl></section>"
+
+
+def _footer(result: Result) -> str:
+    return f"<footer><p>Made with equipoise {escaped(result['version'])}.</p></footer>"

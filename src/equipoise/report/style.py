@@ -1,0 +1,58 @@
+"""The style sheet of the report: light and dark, a phone and a wide screen, paper."""
+
+from __future__ import annotations
+
+__all__ = ["CSS"]
+
+CSS = """
+:root{--ink:#1a1c21;--soft:#4a505a;--faint:#c9ced6;--paper:#fefefe;--panel:#f2f4f7;--link:#00558a;
+--bad:#9c3d00;--good:#00558a;--unsure:#7a5200;color-scheme:light dark}
+@media(prefers-color-scheme:dark){:root{--ink:#e9ebef;--soft:#b6bcc6;--faint:#454b55;--paper:#16181d;
+--panel:#20242b;--link:#7cc4f2;--bad:#ff9d66;--good:#7cc4f2;--unsure:#f3c14b}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:1.0625rem/1.6 system-ui,-apple-system,
+"Segoe UI",Roboto,"DejaVu Sans",sans-serif;overflow-wrap:anywhere}
+main,header,footer{max-width:72rem;margin:0 auto;padding:0 1.25rem}
+header{padding-top:2rem}
+h1{font-size:1.75rem;line-height:1.25;margin:0 0 .25rem;max-width:40ch}
+h2{font-size:1.3rem;line-height:1.3;margin:2.5rem 0 .6rem;padding-top:.8rem;
+border-top:1px solid var(--faint)}
+h3{font-size:1.05rem;margin:1.5rem 0 .4rem}
+p,li,dd{max-width:68ch}
+.by{color:var(--soft);margin:0}
+.short{background:var(--panel);border-left:.3rem solid var(--link);padding:.4rem 1.2rem;
+margin:1.2rem 0}
+.short h2{border:0;margin:.6rem 0 0;padding:0}
+.short p:first-of-type{font-size:1.2rem;line-height:1.5}
+.two{display:grid;gap:0 2.5rem}
+@media(min-width:68rem){.two{grid-template-columns:1fr 1fr}}
+.two>*{min-width:0}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;font-size:.94rem;margin:.8rem 0;font-variant-numeric:tabular-nums}
+caption{text-align:left;color:var(--soft);padding-bottom:.4rem;max-width:68ch}
+th,td{padding:.3rem .9rem .3rem 0;text-align:left;vertical-align:top;
+border-bottom:1px solid var(--faint);overflow-wrap:break-word;max-width:22rem}
+thead th{vertical-align:bottom;font-weight:600;color:var(--soft);line-height:1.3}
+tbody th{font-weight:600}
+.n{text-align:right;white-space:nowrap}
+thead .n{white-space:normal}
+.excluded{color:var(--bad);font-weight:700}
+.included{color:var(--good)}
+.undecided,.boundary{color:var(--unsure);font-weight:700}
+figure{margin:1.2rem 0}
+figure svg{display:block;width:100%;min-width:27rem;max-width:46rem;height:auto}
+figcaption{color:var(--soft);max-width:68ch;font-size:.95rem}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem}
+@media(max-width:40rem){dl{display:block}dd{margin:0 0 .6rem}}
+dt{font-weight:600}dd{margin-left:0}
+code,pre{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:.9rem}
+pre{background:var(--panel);padding:.8rem 1rem;overflow-x:auto}
+a{color:var(--link)}
+footer{color:var(--soft);padding-top:2rem;padding-bottom:3rem}
+:focus-visible{outline:2px solid var(--link);outline-offset:2px}
+@media print{body{font-size:9.5pt;line-height:1.4}header{padding-top:0}h1{font-size:15pt}
+h2{font-size:12pt;margin:.8rem 0 .2rem;padding-top:.3rem}.short{margin:.4rem 0}
+.short p{margin:.25rem 0}.short p:first-of-type{font-size:11pt}table{font-size:8.5pt;margin:.3rem 0}
+.two{grid-template-columns:1fr 1fr;gap:0 1.2rem}.evidence{break-before:page}
+figure,tr{break-inside:avoid}.scroll{overflow:visible}}
+"""

@@ -1,0 +1,284 @@
+"""A result in plain words: the verdict, how sure it is, from which incentive on, who gains.
+
+Sentences carry group and agent labels between two private marks, so that the page can isolate
+them from the text around; `plain` takes the marks away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from equipoise.display import shortened
+from equipoise.report.tables import interval, percent, points, ratio
+
+__all__ = ["CLOSE", "OPEN", "caption", "certificate", "method", "plain", "summary"]
+
+Result = Mapping[str, Any]
+
+OPEN, CLOSE = "\ue000", "\ue001"
+"""Stand around a label in a sentence; taken out of the labels themselves."""
+
+
+def plain(sentence: str) -> str:
+    """Return a sentence without the marks around labels."""
+    return sentence.replace(OPEN, "").replace(CLOSE, "")
+
+
+def _label(text: str) -> str:
+    return OPEN + plain(shortened(text, 80)) + CLOSE
+
+
+def _listed(items: Sequence[str]) -> str:
+    if len(items) < 2:
+        return "".join(items)
+    return ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def _with_share(row: Mapping[str, Any]) -> str:
+    return f"{_label(row['group'])} ({percent(row['share'])})"
+
+
+def summary(result: Result) -> list[str]:
+    """Return the executive summary, the verdict first, one sentence or two per entry."""
+    out = [_verdict(result), *_sureness(result), *_others(result), *_incentive(result)]
+    out += [*_gains(result), *_topics(result)]
+    return out
+
+
+def _setting(result: Result) -> str:
+    settings = result["settings"]
+    total = settings["agents"]
+    who = "One agent" if total == 1 else f"{total:,} agents"
+    alpha, beta = settings.get("attractiveness"), settings.get("consistency")
+    if alpha is None or not beta:
+        return who
+    verb = "is" if total == 1 else "are"
+    return (
+        f"{who} that {verb} rewarded for appeal with weight {alpha:g} and held to "
+        f"{'its' if total == 1 else 'their'} target with weight {beta:g} (α/β = {alpha / beta:.3g})"
+    )
+
+
+def _verdict(result: Result) -> str:
+    rows = result["exclusion"]
+    below = result["settings"]["below"]
+    out = [row for row in rows if row["verdict"] == "excluded"]
+    serving = "serve nobody" if not below else f"give less than {percent(below)} weight to people"
+    if result["settings"]["agents"] == 1:
+        serving = serving.replace("serve", "serves").replace("give", "gives")
+    start = f"{_setting(result)} {serving} of "
+    if out:
+        total = sum(row["share"] for row in out)
+        names = _listed([_with_share(row) for row in out])
+        if len(out) == 1:
+            return f"{start}the group {names} of the public."
+        return f"{start}the groups {names}: together {percent(total)} of the public."
+    if any(row["verdict"] != "included" for row in rows):
+        return f"{_setting(result)}: no group is left out for certain."
+    served = "serves" if result["settings"]["agents"] == 1 else "serve"
+    return f"{_setting(result)} {served} every group: nobody is left out."
+
+
+def _sureness(result: Result) -> list[str]:
+    draws = result["uncertainty"]["draws"]
+    if not draws:
+        return ["These verdicts are those of the point values: the study has no joint draws."]
+    people = result["people"]
+    base = f"{draws:,} joint draws"
+    if people:
+        base = f"{draws:,} bootstrap draws of the {people['n']:,} respondents"
+    text = f"How sure: a verdict is given when it holds in at least 97.5 % of {base}."
+    rows = result["exclusion"]
+    unsure = [row for row in rows if row["verdict"] == "undecided"]
+    if unsure:
+        named = [f"{_with_share(r)}, left out in {percent(r['excluded_share'])}" for r in unsure]
+        text += f" It cannot be said of {_listed(named)} of the draws."
+    edge = [row for row in rows if row["verdict"] == "on the boundary"]
+    if edge:
+        text += f" Exactly on the boundary: {_listed([_with_share(row) for row in edge])}."
+    return [text]
+
+
+def _others(result: Result) -> list[str]:
+    served = [row for row in result["exclusion"] if row["verdict"] == "included"]
+    if not served or len(served) == len(result["exclusion"]):
+        return []
+    return [f"Served: {_listed([_label(row['group']) for row in served])}."]
+
+
+def _incentive(result: Result) -> list[str]:
+    if result["critical"] is None:
+        return []
+    rows = [row for row in result["critical"]["rows"] if math.isfinite(row["least"])]
+    if not rows:
+        return ["No weight on appeal, however large, leaves a group out."]
+    first = rows[0]
+    return [
+        f"The first to drop out is {_label(first['group'])}, once appeal weighs "
+        f"{ratio(first['least'])} times as much as consistency "
+        f"({interval(first['low'], first['high'])}). This needs no guess of the weights: "
+        "compare the table with what you believe drives your models."
+    ]
+
+
+def _gains(result: Result) -> list[str]:
+    if not result["welfare"]:
+        return []
+    rows = sorted(result["welfare"], key=lambda row: float(row["difference"]))
+    worst, best = rows[0], rows[-1]
+    if worst["difference"] >= 0:
+        return ["Every group reads at least as much it agrees with as under proportional service."]
+    return [
+        f"Against service in proportion to size, {_label(worst['group'])} loses most "
+        f"({points(worst['difference'])} points of agreement) and {_label(best['group'])} fares "
+        f"best ({points(best['difference'])})."
+    ]
+
+
+def _topics(result: Result) -> list[str]:
+    if not result["topics"]:
+        return []
+    games, cells = result["topics"]["games"], result["topics"]["cells"]
+    out = [
+        (row["group"], game["question"])
+        for game in games
+        for row in game["rows"]
+        if row["joint_verdict"] == "excluded"
+    ]
+    text = (
+        f"Played topic by topic, {len(out)} of the {cells} pairs of a group and a question are "
+        "left out for certain, all pairs taken together."
+    )
+    if out:
+        names = sorted({group for group, _ in out}, key=lambda g: -sum(g == x for x, _ in out))
+        counted = [f"{_label(g)} on {sum(g == x for x, _ in out)}" for g in names[:4]]
+        text += f" Most often: {_listed(counted)} of {len(games)} questions."
+    return [text]
+
+
+def method(result: Result) -> list[str]:
+    """Return how the numbers were made, for a reader who does not program."""
+    settings, people = result["settings"], result["people"]
+    out = []
+    if people:
+        weighted = "with survey weights" if people["weighted"] else "unweighted"
+        out.append(
+            f"People: {people['title']}. {people['n']:,} respondents ({weighted}), "
+            f"{len(people['questions'])} questions, {len(result['groups'])} groups."
+        )
+        out.append(
+            "The appeal of content made for a group is the mean chance, over the public, that an "
+            "answer typical of that group agrees with a person's own answer."
+        )
+        anchor = (
+            "every group alike"
+            if settings["anchor"] == "uniform"
+            else "groups in proportion to their size"
+        )
+        held = "squared distance" if settings["form"] == "quadratic" else "KL divergence"
+        out.append(
+            f"Each agent chooses a mixture over groups. It gains from appeal (weight "
+            f"{settings['attractiveness']:g}), pays for leaving its target, {anchor} "
+            f"({held}, weight {settings['consistency']:g}), and pays for serving whom the others "
+            f"serve (diversity weight {settings['diversity']:g}"
+            + (f", kernel: {settings['kernel']})." if settings["diversity"] else ").")
+        )
+    out.append(
+        "The outcome is a Nash equilibrium: no agent gains by changing its mixture alone. The "
+        "forms of the utilities are this project's own."
+    )
+    uncertainty = result["uncertainty"]
+    if uncertainty["draws"]:
+        out.append(
+            f"Uncertainty: {uncertainty['how']}, {uncertainty['draws']:,} draws. Everything "
+            "measured on the same people is redrawn together, and every draw is solved and "
+            f"examined as a game of its own ({uncertainty['games']:,} games; largest relative gap "
+            f"{uncertainty['max_relative_gap']:.1e})."
+        )
+    if settings["identical"] and not settings["symmetric"]:
+        out.append(
+            "The agents are alike but specialise; the draws follow the equilibrium in which all "
+            "play the same mixture."
+        )
+    return out
+
+
+def certificate(result: Result) -> list[str]:
+    """Return what the certificate proves, and what it does not."""
+    exam = result["certificate"]
+    unique = exam["uniqueness"]
+    out = [
+        f"{exam['outcome']} Checked from the game alone, not by the solver: no agent can gain more "
+        f"than {exam['max_gap']:.1e} by moving alone; its utility spans "
+        f"{exam['utility_range']:.3g}. Tolerance: {exam['tol']:g} of that span.",
+    ]
+    if unique["verdict"] == "proved":
+        near = ""
+        if exam["distance"] is not None:
+            near = f" The profile lies within {exam['distance']:.1e} of it."
+        out.append(f"It is the only equilibrium ({unique['test']}).{near}")
+    else:
+        found = unique["equilibria"]
+        said = "is refuted" if unique["verdict"] == "refuted" else "is not proved"
+        out.append(
+            f"That it is the only equilibrium {said} ({unique['test']}). Found from several "
+            f"starts: {found}. " + _in_how_many(result)
+        )
+    out.append(
+        "It does not prove that real models have these utilities, that the survey speaks for "
+        "today's public, or that the groups are the right ones. "
+        + "Taken as given: "
+        + "; ".join(exam["assumed"])
+        + "."
+    )
+    return out
+
+
+def _in_how_many(result: Result) -> str:
+    rows = [row for row in result["exclusion"] if row["excluded_in"]]
+    if not rows:
+        return "No group is left out in any of them."
+    named = [f"{_label(r['group'])} in {r['excluded_in']} of {r['equilibria']}" for r in rows]
+    return f"Left out: {_listed(named)}."
+
+
+def caption(name: str, result: Result) -> str:
+    """Return the finding of a figure in words, with its units and n."""
+    level = f"{100 * result['uncertainty']['level']:g} %"
+    n = f" n = {result['people']['n']:,} respondents." if result["people"] else ""
+    match name:
+        case "critical_incentives":
+            rows = result["critical"]["rows"]
+            never = [_label(row["group"]) for row in rows if math.isinf(row["least"])]
+            text = f"{_label(rows[0]['group'])} drops out first, at α/β = {ratio(rows[0]['least'])}"
+            text += f"; never by point value: {_listed(never)}." if never else "."
+            return f"{text} Intervals and band: {level}. Without unit.{n}"
+        case "coverage":
+            rows = sorted(result["exclusion"], key=lambda r: float(r["coverage"] - r["share"]))
+            return (
+                f"Most over-served: {_label(rows[-1]['group'])} with "
+                f"{percent(rows[-1]['coverage'])} of the weight for "
+                f"{percent(rows[-1]['share'])} of the public; most under-served: "
+                f"{_label(rows[0]['group'])} with {percent(rows[0]['coverage'])} for "
+                f"{percent(rows[0]['share'])}. Bars: {level} band for all groups together.{n}"
+            )
+        case "welfare":
+            losers = [row for row in result["welfare"] if row["difference"] < 0]
+            return (
+                f"{len(losers)} of {len(result['welfare'])} groups agree less with what they read "
+                f"than under proportional service. Bars: {level} intervals, in percent.{n}"
+            )
+        case "profile":
+            served = sum(any(weight > 0 for weight in group) for group in _columns(result))
+            return (
+                f"{served} of {len(result['groups'])} groups get some weight. Each bar sums to "
+                "100 %; the lowest is the public."
+            )
+        case _:
+            return f"{plain(_topics(result)[0])} Verdicts hold for all cells together.{n}"
+
+
+def _columns(result: Result) -> list[tuple[float, ...]]:
+    return list(zip(*result["profile"], strict=True))

@@ -1,0 +1,199 @@
+"""A study of a game file: its game, and the joint draws that lie beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.equilibrium.solve import solve
+from equipoise.errors import BadInput
+from equipoise.game.agents import Agents
+from equipoise.game.alignment_game import AlignmentGame
+from equipoise.game.gamefile import game_to_dict, load_draws, load_game
+from equipoise.game.gamefile_sections import at_field
+from equipoise.game.gamefile_text import to_json
+from equipoise.game.groups import Groups
+from equipoise.game.terms import (
+    Attractiveness,
+    AudienceShare,
+    Consistency,
+    Diversity,
+    KLConsistency,
+    Subsidy,
+    Term,
+    Variety,
+)
+from equipoise.inclusion.margins import score_margins
+from equipoise.study.file_models import StudyModel
+from equipoise.study.symmetric import AffineBatch, definite
+
+__all__ = ["FileSource", "drawn_game"]
+
+FloatArray = NDArray[np.float64]
+Chunk = dict[str, FloatArray]
+
+
+@final
+class FileSource:
+    """The game of a game file and its drawn versions.
+
+    Parameters
+    ----------
+    study : StudyModel
+        Checked, with `game.file`.
+    folder : Path
+        Where the study file lies; `game.file` is relative to it.
+    """
+
+    questions: tuple[str | None, ...] = (None,)
+    other_curvature = 0.0
+
+    def __init__(self, study: StudyModel, folder: Path) -> None:
+        assert study.game.file is not None
+        self.study = study
+        path = folder / study.game.file
+        with at_field("game.file"):
+            self.point = load_game(path)
+            self.drawn = load_draws(path)
+        self.draws = min(
+            study.uncertainty.draws, len(next(iter(self.drawn.values()))) if self.drawn else 0
+        )
+        if self.draws == 1:
+            raise BadInput("game.file: its draws hold a single draw; give at least 40, or none")
+        digest = hashlib.sha256(to_json(game_to_dict(self.point)).encode())
+        for key in sorted(self.drawn):
+            digest.update(key.encode() + np.ascontiguousarray(self.drawn[key]).tobytes())
+        self.digest = digest.hexdigest()
+
+    @property
+    def groups(self) -> Groups:
+        """Groups of the game."""
+        return self.point.groups
+
+    @property
+    def agents(self) -> Agents:
+        """Agents of the game."""
+        return self.point.agents
+
+    def game(self, question: str | None) -> AlignmentGame:
+        """Return the game of the file."""
+        return self.point
+
+    @property
+    def critical_parts(self) -> tuple[FloatArray, FloatArray] | None:
+        """Appeal and anchor, where the law R6 holds: the same for all, only curvature hI."""
+        return _critical_parts(self.point)
+
+    def chunk(self, start: int, count: int) -> Chunk:
+        """Return what draws `start` … `start + count - 1` came to; see `PanelSource.chunk`."""
+        games = [drawn_game(self.point, self.drawn, start + i) for i in range(count)]
+        below, tol = self.study.exclusion.below, self.study.solve.tol
+        batch = _batch(games)
+        if batch is not None:
+            x = batch.profiles()
+            gaps, margins, top, coverage = batch.relative_gap(x), batch.margins(x, below), x, x
+        else:
+            found = [solve(game, tol=tol, starts=0) for game in games]
+            gaps = np.array([one.certificate.max_relative_gap for one in found])
+            margins = np.array([score_margins(one, below) for one in found])
+            top = np.array([one.profile.top_weight for one in found])
+            coverage = np.array([one.profile.coverage for one in found])
+        out = {"margins": margins, "top_weight": top, "coverage": coverage, "relative_gap": gaps}
+        kept = [part for part in map(_critical_parts, games) if part is not None]
+        if len(kept) == len(games):
+            out["appeal"] = np.stack([appeal for appeal, _ in kept])
+            out["anchor"] = np.stack([anchor for _, anchor in kept])
+        stacked = {key: array[:, None] for key, array in out.items()}
+        return {**stacked, "shares": np.stack([game.groups.shares for game in games])}
+
+    def about(self) -> Mapping[str, Any]:
+        """Return what the file says about itself, and its digest."""
+        said = {str(key): value for key, value in self.point.about.items()}
+        return {"file": Path(str(self.study.game.file)).name, "about": said, "sha256": self.digest}
+
+
+def drawn_game(game: AlignmentGame, draws: Mapping[str, FloatArray], i: int) -> AlignmentGame:
+    """Return draw `i` of a game: the drawn arrays in place of the point's.
+
+    Parameters
+    ----------
+    game : AlignmentGame
+        The point game.
+    draws : mapping of field path to array
+        As `load_draws` returns it.
+    i : int
+        Which draw.
+
+    Raises
+    ------
+    BadInput
+        A drawn value that no game can have, e.g. a share below 0.
+    """
+    groups, replaced = game.groups, dict[type[Term], Term]()
+    with at_field(f"draw {i}"):
+        if "groups" in draws:
+            shares = draws["groups"][i]
+            groups = Groups(dict(zip(groups.labels, shares.tolist(), strict=True)))
+        for term in game.terms:
+            new = {
+                path.split(".")[1]: array[i]
+                for path, array in draws.items()
+                if path.startswith(f"{term.field}.")
+            }
+            replaced[type(term)] = _rebuilt(term, new) if new else term
+        return AlignmentGame(groups, game.agents, list(replaced.values()), about=game.about)
+
+
+def _rebuilt(term: Term, new: Mapping[str, FloatArray]) -> Term:
+    """Make the term again with some of its arrays replaced."""
+    match term:
+        case Diversity():
+            return Diversity(
+                new.get("weight", term.weight),
+                kernel=new.get("kernel", term.kernel),
+                network=term.network,
+            )
+        case Attractiveness() | Consistency() | KLConsistency() | Variety():
+            return type(term)(**{**vars(term), **new})
+        case AudienceShare():
+            return AudienceShare(new["weight"])
+        case Subsidy():
+            return Subsidy(new["prices"])
+        case _:
+            raise BadInput(f"draws of {term.field} are not known; leave them out")
+
+
+def _critical_parts(game: AlignmentGame) -> tuple[FloatArray, FloatArray] | None:
+    """Return appeal and anchor where R6 gives least ratios from them alone, else None."""
+    appeal, held = game.term(Attractiveness), game.term(Consistency)
+    others = [t for t in game.terms if not isinstance(t, Attractiveness | Consistency | Diversity)]
+    diversity = game.term(Diversity)
+    meets = diversity is not None and game.agents.total > 1 and bool(np.any(diversity.weight))
+    if appeal is None or held is None or others or meets or held.metric is not None:
+        return None
+    weights = np.atleast_1d(held.weight)
+    if appeal.values.ndim > 1 or held.anchor.ndim > 1 or weights.min() <= 0:
+        return None
+    return appeal.values, held.anchor
+
+
+def _batch(games: list[AlignmentGame]) -> AffineBatch | None:
+    forms = [game.affine for game in games]
+    kept = [form for form in forms if form is not None and form.identical and form.network is None]
+    if len(kept) < len(games):
+        return None
+    own = np.stack([form.curvature_matrix(0) for form in kept])
+    met = np.stack(
+        [
+            float(form.gamma[0]) * form.kernel_matrix() if form.coupled else np.zeros_like(h)
+            for form, h in zip(kept, own, strict=True)
+        ]
+    )
+    if not definite(own + met):
+        return None
+    return AffineBatch(np.stack([np.asarray(form.scores[0]) for form in kept]), own, met)

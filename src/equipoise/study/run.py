@@ -1,0 +1,179 @@
+"""Run a study: chunks of draws that survive a kill, then one result, its tables and its report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import equipoise
+from equipoise.equilibrium.outcome import Equilibrium
+from equipoise.equilibrium.solve import solve
+from equipoise.errors import BadInput, NotSolved
+from equipoise.report.files import write_whole
+from equipoise.report.page import write_outputs
+from equipoise.report.result import to_text
+from equipoise.study.drawn_file import FileSource
+from equipoise.study.file_models import StudyModel
+from equipoise.study.people import PanelSource
+from equipoise.study.result import make_result
+from equipoise.study.study_file import read_study
+from equipoise.study.workspace import Workspace
+
+__all__ = ["run_study"]
+
+FloatArray = NDArray[np.float64]
+Chunk = dict[str, FloatArray]
+Progress = Callable[[int, int, str], None]
+
+CHUNK = 256
+"""Draws between two saves: the block in which panels resample."""
+
+
+def run_study(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    chunk: int = CHUNK,
+) -> dict[str, Any]:
+    r"""Run a study file from people to a report.
+
+    Loads the panel, builds the game, solves and certifies it, solves every bootstrap draw,
+    and writes `result.json`, tables (CSV), figures (SVG, PNG) and `report.html` into `out`.
+
+    Parameters
+    ----------
+    path : path
+        A study file, .toml.
+    out : path
+        Folder of the results, made if absent. Work done there for the same study is reused;
+        a study that differs in anything starts afresh.
+    seed : int, optional
+        Takes the place of every seed in the file.
+    progress : callable (done, total, what), optional
+        Called after every piece of work, counted in draws.
+    chunk : int
+        Draws between two saves.
+
+    Returns
+    -------
+    dict
+        The content of `result.json`. Equal byte for byte for equal input, version and
+        machine, however often the run was interrupted, but for `seconds`. Not guaranteed:
+        the last digit on another processor or another NumPy.
+
+    Raises
+    ------
+    BadInput
+        The study, its data or the folder cannot be used.
+    NotSolved
+        The game or one of its draws could not be certified; nothing is dropped silently.
+    MissingExtra
+        The extras "data" or "plots" are not installed.
+    KeyboardInterrupt
+        Interrupted; its text says how much is kept.
+    """
+    began = time.perf_counter()
+    path, out = Path(path), Path(out)
+    study = read_study(path, seed=seed)
+    tell: Progress = progress or (lambda done, total, what: None)
+    tell(0, study.uncertainty.draws, "reading the people")
+    source = _source(study, path.parent)
+    identity = _identity(study, source)
+    with Workspace.opened(out, _work_key(identity, chunk)) as workspace:
+        points = {question: _solved(source, study, question) for question in source.questions}
+        drawn = _draws(source, workspace, chunk, tell)
+        _check_gaps(drawn, study.solve.tol)
+        result = make_result(study, source, points, drawn, identity)
+        tell(source.draws, source.draws, "writing tables, figures and the report")
+        write_outputs(result, out)
+        result["seconds"] = round(time.perf_counter() - began, 3)
+        write_whole(out / "result.json", to_text(result).encode())
+        workspace.forget_others()
+    return result
+
+
+def _source(study: StudyModel, folder: Path) -> PanelSource | FileSource:
+    if study.game.file is not None:
+        return FileSource(study, folder)
+    return PanelSource(study, folder)
+
+
+def _identity(study: StudyModel, source: PanelSource | FileSource) -> str:
+    """Return the sha256 of the study as resolved, its data and this version."""
+    content = {
+        "study": study.model_dump(mode="json", exclude={"report"}),
+        "data": source.digest,
+        "version": equipoise.__version__,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _work_key(identity: str, chunk: int) -> str:
+    """Return the key of the chunks: also the code and the libraries they were made with."""
+    import scipy
+
+    digest = hashlib.sha256(f"{identity} {chunk} {np.__version__} {scipy.__version__}".encode())
+    for file in sorted(Path(equipoise.__file__).parent.rglob("*.py")):
+        if "report" not in file.parts and "cli" not in file.parts:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _solved(
+    source: PanelSource | FileSource, study: StudyModel, question: str | None
+) -> Equilibrium:
+    settings = study.solve
+    return solve(
+        source.game(question), tol=settings.tol, starts=settings.starts, seed=settings.seed
+    )
+
+
+def _draws(
+    source: PanelSource | FileSource, workspace: Workspace, chunk: int, tell: Progress
+) -> Chunk | None:
+    total = source.draws
+    if total == 0:
+        return None
+    if chunk < 1:
+        raise BadInput(f"chunk: {chunk} draws cannot be saved; write at least 1")
+    parts: list[Chunk] = []
+    done = 0
+    try:
+        for start in range(0, total, chunk):
+            name = f"draws-{start:08d}"
+            part = workspace.load(name)
+            if part is None:
+                part = source.chunk(start, min(chunk, total - start))
+                workspace.save(name, part)
+            parts.append(part)
+            done = min(start + chunk, total)
+            tell(done, total, "bootstrap draws")
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"interrupted after {done} of {total} draws, which are kept; run the same command "
+            "again to go on"
+        ) from None
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _check_gaps(drawn: Chunk | None, tol: float) -> None:
+    """Refuse draws that are no equilibria."""
+    if drawn is None:
+        return
+    gap = drawn["relative_gap"]
+    if not np.all(gap <= tol):
+        worst = int(np.where(np.isnan(gap), np.inf, gap).max(axis=1).argmax())
+        raise NotSolved(
+            f"draw {worst} could not be certified: relative gap {gap[worst].max():.1e} above the "
+            f"tolerance {tol:g}; raise solve.tol or the consistency weight"
+        )

@@ -1,0 +1,128 @@
+"""The folder of a study: one writer at a time, every file whole or absent, work kept for later.
+
+`DIR/.work/` holds the lock and, in a folder named by the study's key, one file per finished
+chunk of draws. A study that differs in anything has another key and never reads them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.errors import BadInput
+from equipoise.report.files import unwritable, write_whole
+
+__all__ = ["Workspace"]
+
+FloatArray = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True)
+class Workspace:
+    """Finished chunks of one study in one folder.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of the results.
+    key : str
+        Hash of everything the chunks depend on.
+    """
+
+    out: Path
+    key: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the chunks of this study are."""
+        return self.out / ".work" / self.key[:32]
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, out: Path, key: str) -> Iterator[Workspace]:
+        """Hold the folder for this process while the block runs.
+
+        Raises
+        ------
+        BadInput
+            Another process holds it, or it cannot be written.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                (out / ".work").mkdir(parents=True, exist_ok=True)
+                handle = stack.enter_context((out / ".work" / "lock").open("a+b"))
+                one = cls(out, key)
+                one.folder.mkdir(exist_ok=True)
+            except FileExistsError:
+                raise BadInput(f"{out}: it is a file; choose a folder with --out") from None
+            except OSError as error:
+                raise unwritable(out, error) from None
+            _lock(handle, out)
+            yield one
+
+    def load(self, name: str) -> dict[str, FloatArray] | None:
+        """Return a finished chunk, or None when there is none that can be read."""
+        path = self.folder / f"{name}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in arrays.files}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            # Damaged on the disk: it is computed again.
+            return None
+
+    def save(self, name: str, arrays: dict[str, FloatArray]) -> None:
+        """Keep a finished chunk."""
+        import io
+
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy types the names as flags
+        write_whole(self.folder / f"{name}.npz", buffer.getvalue())
+
+    def forget_others(self) -> None:
+        """Remove what earlier, different studies left in this folder."""
+        for path in self.folder.parent.iterdir():
+            if path.is_dir() and path != self.folder:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _lock(handle: IO[bytes], out: Path) -> None:
+    """Take the lock, which the system itself drops when its holder dies: never stale."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            handle.seek(2**30)
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.seek(0)
+        with contextlib.suppress(OSError, ValueError):
+            holder = int(handle.read(20) or b"0")
+            raise BadInput(
+                f"{out}: process {holder} is running a study there now; wait for it, or choose "
+                "another folder with --out"
+            ) from None
+        raise BadInput(
+            f"{out}: another process is running a study there now; wait for it, or choose another "
+            "folder with --out"
+        ) from None
+    handle.seek(0)
+    handle.truncate()
+    handle.write(str(os.getpid()).encode())
+    handle.flush()
