@@ -8,6 +8,7 @@ Agents meet only through :math:`m = \bar x`. Each plays :math:`x_i(m) = \arg\max
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import final
@@ -15,8 +16,10 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.equilibrium import compiled
 from equipoise.equilibrium.simplex import maximise, project
 from equipoise.game.affine import AffineForm
+from equipoise.game.agents import Agents
 from equipoise.game.parameters import tangent
 
 __all__ = ["applies", "settle", "solve_mean_field"]
@@ -29,31 +32,30 @@ MAX_STEPS = 80
 @final
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The aggregative game as the iteration sees it."""
+    """The aggregative game as the iteration sees it, answered by NumPy."""
 
     scores: FloatArray
     own: FloatArray
-    """Curvature D_i·γ_i: (rows,) multiples of I, or (rows, groups, groups)."""
+    """Curvature γ_i D_i: (rows,) multiples of I, or (rows, groups, groups)."""
     gamma: FloatArray
-    """γ'_i = γ_i N/(N−1)."""
+    """γ'_i = γ_i N/(N−1), (rows,)."""
     kernel: FloatArray | float
     share: FloatArray
-    """n_i / N."""
+    """n_i / N, (rows,)."""
     warm: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
-    def pressure(self, m: FloatArray) -> FloatArray:
-        """Return S m."""
-        return self.kernel * m if isinstance(self.kernel, float) else self.kernel @ m
-
-    def respond(self, m: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Return x_i(m) and where it is served."""
-        tilted = self.scores - self.gamma[:, None] * self.pressure(m)
+    def respond(self, m: FloatArray) -> FloatArray:
+        """Return x_i(m), (rows, groups)."""
+        tilted = self.scores - self.gamma[:, None] * pressure(self.kernel, m)
         if self.own.ndim == 1:
-            x = project(tilted, self.own)
-            return x, x > 0
-        x, served = maximise(tilted, self.own, served=self.warm.get("served"))
-        self.warm["served"] = served
-        return x, x > 0
+            return project(tilted, self.own)
+        x, self.warm["served"] = maximise(tilted, self.own, served=self.warm.get("served"))
+        return x
+
+    def evaluate(self, m: FloatArray) -> tuple[FloatArray, Callable[[], FloatArray]]:
+        """Return the coverage answered to m, and the Jacobian Q on demand."""
+        x = self.respond(m)
+        return self.share @ x, lambda: self.jacobian(x > 0)
 
     def jacobian(self, served: NDArray[np.bool_]) -> FloatArray:
         r"""Return :math:`Q = \sum_i (n_i/N)\,\gamma'_i P_i` (R7), (groups, groups)."""
@@ -84,8 +86,85 @@ class Problem:
         return np.asarray(inverse[:, :n, :n] * both), np.asarray(inverse[:, :n, n] * on)
 
 
-def build(form: AffineForm, extra: float = 0.0) -> Problem:
+@final
+@dataclass(frozen=True, eq=False)
+class CompiledProblem:
+    """The same for curvature and kernel multiples of I, by compiled passes over the rows."""
+
+    form: AffineForm
+    own: FloatArray
+    """γ_i D_i, (rows or 1,)."""
+    gamma: FloatArray
+    """γ'_i, (rows or 1,)."""
+    kernel: float
+    share: FloatArray
+    level: FloatArray
+    """λ_i of the last answer, (rows,): where the next one starts."""
+    asked: list[bool] = field(default_factory=list)
+
+    def _pass(self, m: FloatArray, profile: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+        from equipoise.equilibrium.kernels import answer_pass
+
+        form, k, rows = self.form, self.form.n_groups, len(self.level)
+        chunks = -(-rows // compiled.CHUNK)
+        mean, jacobian = np.zeros((chunks, k)), np.zeros((chunks, k + 1, k))
+        read = compiled.readable
+        given = [read(a) for a in (form.values, form.alpha, form.pull, form.beta, form.common)]
+        tilt = read(np.asarray(pressure(self.kernel, m)))
+        own = [read(a) for a in (self.gamma, self.own, self.share)]
+        out = np.empty((1, k)) if profile is None else profile
+        warm = bool(self.asked)
+
+        run: Callable[..., None] = answer_pass
+
+        def work(chunk: int, low: int, high: int) -> None:
+            run(
+                *given, tilt, *own, self.level, warm, out, profile is not None, low, high,
+                mean[chunk], jacobian[chunk],
+            )  # fmt: skip
+
+        compiled.each_chunk(rows, work)
+        self.asked.append(True)
+        return mean.sum(axis=0), jacobian.sum(axis=0)
+
+    def respond(self, m: FloatArray) -> FloatArray:
+        """Return x_i(m), (rows, groups)."""
+        x = np.empty((len(self.level), self.form.n_groups))
+        self._pass(m, x)
+        return x
+
+    def evaluate(self, m: FloatArray) -> tuple[FloatArray, Callable[[], FloatArray]]:
+        """Return the coverage answered to m, and the Jacobian Q on demand."""
+        mean, parts = self._pass(m, None)
+        upper = np.triu(parts[:-1])
+        outer = upper + upper.T - np.diag(np.diag(upper))
+        return mean, lambda: np.diag(parts[-1]) - outer
+
+
+def pressure(kernel: FloatArray | float, m: FloatArray) -> FloatArray:
+    """Return S m."""
+    return kernel * m if isinstance(kernel, float) else kernel @ m
+
+
+def build(form: AffineForm, extra: float = 0.0) -> Problem | CompiledProblem:
     """Assemble the problem, with `extra` curvature added for continuation."""
+    total = form.agents.total
+    own_weight, sigma = form.own_weight, form.kernel_scale
+    large = form.n_rows >= compiled.ROWS and compiled.available()
+    if large and own_weight is not None and sigma is not None:
+        return CompiledProblem(
+            form=form,
+            own=own_weight - form.weight * (sigma / (total - 1)) + extra,
+            gamma=form.weight * (total / (total - 1)),
+            kernel=sigma,
+            share=form.agents.counts / total if form.agents.typed else np.array([1.0 / total]),
+            level=np.empty(form.n_rows),
+        )
+    return build_plain(form, extra)
+
+
+def build_plain(form: AffineForm, extra: float = 0.0) -> Problem:
+    """Assemble the problem for NumPy."""
     total = form.agents.total
     scalar, sigma = form.scalar_curvature, form.kernel_scale
     if scalar is not None and sigma is not None:
@@ -107,13 +186,14 @@ def applies(form: AffineForm) -> bool:
     r"""Whether every agent's programme in R10 is strictly concave: :math:`D_i \succ 0` on T."""
     if form.network is not None or not form.coupled:
         return False
-    problem = build(form)
-    if problem.own.ndim == 1:
-        return bool((problem.own > 1e-13 * np.abs(form.gamma).max()).all())
+    own_weight, sigma = form.own_weight, form.kernel_scale
+    if own_weight is not None and sigma is not None:
+        own = own_weight - form.weight * (sigma / (form.agents.total - 1))
+        return bool(own.min() > 1e-13 * np.abs(form.weight).max())
     if form.n_groups == 1:
         return True
     basis = tangent(form.n_groups)
-    low = np.linalg.eigvalsh(np.einsum("ja,ijk,kb->iab", basis, problem.own, basis))
+    low = np.linalg.eigvalsh(np.einsum("ja,ijk,kb->iab", basis, build_plain(form).own, basis))
     return bool((low[:, 0] > 1e-13 * np.abs(low).max()).all())
 
 
@@ -127,7 +207,8 @@ def solve_mean_field(
     form : AffineForm
         Default network, with `applies(form)`.
     start : (groups,) array, optional
-        First guess of the coverage; default uniform.
+        First guess of the coverage; default uniform, and for many rows the coverage of a
+        sample of them.
 
     Returns
     -------
@@ -137,36 +218,62 @@ def solve_mean_field(
     """
     n = form.n_groups
     m = np.full(n, 1.0 / n) if start is None else start
+    steps = 0
+    if start is None and form.n_rows >= compiled.ROWS:
+        m, steps = _sampled_start(form, m)
     problem = build(form)
-    found, steps = _newton(problem, m)
+    found, more = _newton(problem, m)
+    steps += more
     if found is not None:
-        return problem.respond(found)[0], steps
+        return problem.respond(found), steps
     # Continuation: follow the answer while extra curvature σ falls to zero.
-    size = float(np.abs(form.gamma).max())
-    guess: FloatArray | None = m
+    size = float(np.abs(form.weight).max())
     for extra in [*(size * 4.0**-j for j in range(16)), 0.0]:
         guess, more = _newton(build(form, extra), m)
         steps += more
         if guess is None:
             return None
         m = guess
-    return problem.respond(m)[0], steps
+    return problem.respond(m), steps
 
 
-def _newton(problem: Problem, m: FloatArray) -> tuple[FloatArray | None, int]:
-    def residual(at: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-        x, served = problem.respond(at)
-        return problem.share @ x - at, served
+def _sampled_start(form: AffineForm, m: FloatArray) -> tuple[FloatArray, int]:
+    """Solve the game of every j-th row first: its coverage is near the whole's."""
+    step = max(1, form.n_rows // 2000)
+    rows = slice(None, None, step)
 
+    def some(array: FloatArray) -> FloatArray:
+        return array[rows] if len(array) == form.n_rows else array
+
+    agents = Agents({str(i): int(c) for i, c in enumerate(form.agents.counts[rows])})
+    sample = dataclasses.replace(
+        form,
+        agents=agents,
+        values=some(form.values),
+        alpha=some(form.alpha),
+        pull=some(form.pull),
+        beta=some(form.beta),
+        curvatures=tuple((w[rows], matrix) for w, matrix in form.curvatures),
+        weight=some(form.weight),
+    )
+    if not applies(sample):
+        return m, 0
+    found, steps = _newton(build_plain(sample), m)
+    return (m if found is None else found), steps
+
+
+def _newton(problem: Problem | CompiledProblem, m: FloatArray) -> tuple[FloatArray | None, int]:
     own = problem.own if problem.own.ndim == 1 else np.abs(problem.own).max(axis=(1, 2))
     floor = 4e-16 * (1.0 + float((np.abs(problem.gamma) / own).max()))
-    value, served = residual(m)
+    answered, jacobian = problem.evaluate(m)
+    value = answered - m
     best, best_size = m, float(np.abs(value).max())
     stalled = 0
     step = 0
     while step < MAX_STEPS and best_size > floor and stalled < 3:
         step += 1
-        m, value, served = _search(problem, residual, m, value, _direction(problem, value, served))
+        direction = _direction(problem.kernel, value, jacobian)
+        m, value, jacobian = _search(problem, m, value, direction)
         size = float(np.abs(value).max())
         stalled = 0 if size < 0.5 * best_size else stalled + 1
         if size < best_size:
@@ -175,42 +282,42 @@ def _newton(problem: Problem, m: FloatArray) -> tuple[FloatArray | None, int]:
     return (best if settled else None), step
 
 
-def _direction(problem: Problem, value: FloatArray, served: NDArray[np.bool_]) -> FloatArray:
+def _direction(
+    kernel: FloatArray | float, value: FloatArray, jacobian: Callable[[], FloatArray]
+) -> FloatArray:
     """Newton's direction (I + QS)⁻¹F; plain F where herding makes the matrix singular."""
     try:
-        q = problem.jacobian(served)
-        coupling = q * problem.kernel if isinstance(problem.kernel, float) else q @ problem.kernel
+        q = jacobian()
+        coupling = q * kernel if isinstance(kernel, float) else q @ kernel
         return np.asarray(np.linalg.solve(np.eye(value.size) + coupling, value), dtype=np.float64)
     except np.linalg.LinAlgError:
         return value
 
 
 def _search(
-    problem: Problem,
-    residual: Callable[[FloatArray], tuple[FloatArray, NDArray[np.bool_]]],
-    m: FloatArray,
-    value: FloatArray,
-    direction: FloatArray,
-) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    problem: Problem | CompiledProblem, m: FloatArray, value: FloatArray, direction: FloatArray
+) -> tuple[FloatArray, FloatArray, Callable[[], FloatArray]]:
     r"""Take the full step unless :math:`\varphi'(1) > \tfrac12|\varphi'(0)|`; then bracket.
 
     :math:`\varphi'(t) = -F(m+td)^\top S d` is nondecreasing and piecewise linear for
     :math:`\gamma \ge 0`; its zero is approached until :math:`|\varphi'(t)| \le
     0.1|\varphi'(0)|`. The slope is used, not the value: no cancellation.
     """
-    pull = problem.pressure(direction)
+    pull = pressure(problem.kernel, direction)
     slope0 = -float(value @ pull)
     point = m + direction
-    at, served = residual(point)
+    answered, jacobian = problem.evaluate(point)
+    at = answered - point
     slope1 = -float(at @ pull)
     if slope0 >= 0 or slope1 <= 0.5 * abs(slope0):
-        return point, at, served
+        return point, at, jacobian
     low, high, f_low, f_high = 0.0, 1.0, slope0, slope1
     for _ in range(40):
         # Regula falsi, pulled towards the middle so that neither end can stick.
         t = low + (high - low) * min(0.9, max(0.1, -f_low / (f_high - f_low)))
         point = m + t * direction
-        at, served = residual(point)
+        answered, jacobian = problem.evaluate(point)
+        at = answered - point
         slope = -float(at @ pull)
         if abs(slope) <= 0.1 * abs(slope0):
             break
@@ -218,7 +325,7 @@ def _search(
             high, f_high = t, slope
         else:
             low, f_low = t, slope
-    return point, at, served
+    return point, at, jacobian
 
 
 def settle(form: AffineForm, x: FloatArray, rounds: int = 8) -> FloatArray:
@@ -227,7 +334,7 @@ def settle(form: AffineForm, x: FloatArray, rounds: int = 8) -> FloatArray:
     Works also where some D_i is not definite: only the linear system on the support counts.
     Returns `x` unchanged when the supports do not settle. Nothing is certified here.
     """
-    problem = build(form)
+    problem = build_plain(form)
     served = x > 1e-9
     kernel = problem.kernel
     for _ in range(rounds):
@@ -239,7 +346,7 @@ def settle(form: AffineForm, x: FloatArray, rounds: int = 8) -> FloatArray:
             m = np.linalg.solve(np.eye(form.n_groups) + coupling, problem.share @ fixed)
         except np.linalg.LinAlgError:
             return x
-        tilted = problem.scores - problem.gamma[:, None] * problem.pressure(m)
+        tilted = problem.scores - problem.gamma[:, None] * pressure(kernel, m)
         y = np.einsum("ijk,ik->ij", p, tilted) + base
         bend = (
             problem.own[:, None] * y

@@ -1,0 +1,133 @@
+r"""Compiled passes over many agents: best responses of R10 for curvature and kernel multiples of I.
+
+One pass reads every agent's scores once and returns :math:`\sum_i w_i x_i(m)` and the Jacobian
+:math:`\sum_i w_i\gamma'_i P_i`; nothing of size agents × groups is made but the profile itself.
+Agents go through in blocks of 64 with groups outermost, so that the inner loops are vector
+instructions. Compiled by numba on first use and cached on disk; threads are ours (`nogil`),
+never numba's own, which abort when two Python threads meet in them.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+__all__ = ["answer_pass"]
+
+BLOCK = 64
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
+    values, alpha, pull, beta, common, pressure, gamma, own, weight,
+    level, warm, profile, write, low, high, mean, jacobian,
+):  # fmt: skip
+    r"""Answer coverage m for agents low..high: :math:`x_i = (t_i - \lambda_i)_+/h_i`.
+
+    :math:`t_i = \alpha_i a_i + \beta_i c_i + r - \gamma'_i S m`. `values`, `pull` are (rows or
+    1, groups); `alpha`, `beta`, `gamma`, `own`, `weight` are (rows or 1,). `level` keeps
+    :math:`\lambda` between passes. `jacobian` (groups + 1, groups) collects the upper triangle
+    of :math:`\sum w\gamma a a^\top/(h|a|)` and, in its last row, :math:`\sum w\gamma a/h`.
+    """
+    k_count = common.size
+    t = np.empty((k_count, BLOCK))
+    total = np.empty(BLOCK)
+    served = np.empty(BLOCK)
+    lam = np.empty(BLOCK)
+    h = np.empty(BLOCK)
+    scale = np.empty(BLOCK)
+    base = np.empty(k_count)
+    many_values, many_pull = values.shape[0] > 1, pull.shape[0] > 1
+    many_alpha, many_beta, many_gamma = alpha.size > 1, beta.size > 1, gamma.size > 1
+    many_own, many_weight = own.size > 1, weight.size > 1
+    i = low
+    while i < high:
+        n = min(BLOCK, high - i)
+        for b in range(n):
+            row = i + b
+            g = gamma[row] if many_gamma else gamma[0]
+            a = alpha[row] if many_alpha else alpha[0]
+            c = beta[row] if many_beta else beta[0]
+            at = row if many_values else 0
+            by = row if many_pull else 0
+            for k in range(k_count):
+                base[k] = common[k] - g * pressure[k] + c * pull[by, k]
+            for k in range(k_count):
+                t[k, b] = a * values[at, k] + base[k]
+            h[b] = own[row] if many_own else own[0]
+        for b in range(n, BLOCK):
+            h[b] = 1.0
+            for k in range(k_count):
+                t[k, b] = 0.0
+        # Newton on the level: from any start one step lands left of the root of the convex
+        # piecewise-linear excess, and the steps after it are monotone and finite.
+        if warm:
+            for b in range(n):
+                lam[b] = level[i + b]
+            for b in range(n, BLOCK):
+                lam[b] = -1.0 / k_count
+        else:
+            for b in range(BLOCK):
+                lam[b] = t[0, b]
+            for k in range(1, k_count):
+                for b in range(BLOCK):
+                    lam[b] = t[k, b] if t[k, b] > lam[b] else lam[b]
+            for b in range(BLOCK):
+                lam[b] -= h[b]
+        for _ in range(3 * k_count + 20):
+            for b in range(BLOCK):
+                total[b] = 0.0
+                served[b] = 0.0
+            for k in range(k_count):
+                for b in range(BLOCK):
+                    d = t[k, b] - lam[b]
+                    total[b] += d if d > 0.0 else 0.0
+                    served[b] += 1.0 if d > 0.0 else 0.0
+            off = 0.0
+            for b in range(BLOCK):
+                r = total[b] - h[b]
+                e = abs(r) - 4e-16 * k_count * h[b]
+                off = e if e > off else off
+                lam[b] += r / served[b] if served[b] > 0.5 else r
+            if off <= 0.0:
+                break
+        for b in range(n):
+            level[i + b] = lam[b]
+        for b in range(n):
+            scale[b] = (weight[i + b] if many_weight else weight[0]) / h[b]
+        for b in range(n, BLOCK):
+            scale[b] = 0.0
+        for k in range(k_count):
+            sum_k = 0.0
+            for b in range(BLOCK):
+                d = t[k, b] - lam[b]
+                d = d if d > 0.0 else 0.0
+                t[k, b] = d
+                sum_k += d * scale[b]
+            mean[k] += sum_k
+        if write:
+            for b in range(n):
+                inverse = 1.0 / h[b]
+                for k in range(k_count):
+                    profile[i + b, k] = t[k, b] * inverse
+        else:
+            for b in range(n):
+                scale[b] *= gamma[i + b] if many_gamma else gamma[0]
+            for b in range(BLOCK):
+                total[b] = scale[b] / served[b]
+            for k in range(k_count):
+                sum_k = 0.0
+                for b in range(BLOCK):
+                    on = 1.0 if t[k, b] > 0.0 else 0.0
+                    t[k, b] = on
+                    sum_k += on * scale[b]
+                jacobian[k_count, k] += sum_k
+            for k in range(k_count):
+                for b in range(BLOCK):
+                    lam[b] = t[k, b] * total[b]
+                for j in range(k, k_count):
+                    sum_k = 0.0
+                    for b in range(BLOCK):
+                        sum_k += lam[b] * t[j, b]
+                    jacobian[k, j] += sum_k
+        i += n
