@@ -18,7 +18,14 @@ from equipoise.equilibrium.uniqueness import Uniqueness, uniqueness
 from equipoise.errors import BadInput
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.profile import Profile
-from equipoise.game.terms import AudienceShare, Consistency, Diversity, KLConsistency, Variety
+from equipoise.game.terms import (
+    Attractiveness,
+    AudienceShare,
+    Consistency,
+    Diversity,
+    KLConsistency,
+    Variety,
+)
 
 __all__ = ["Certificate", "certify"]
 
@@ -133,10 +140,9 @@ def certify(game: AlignmentGame, profile: Profile, *, exact: bool = False) -> Ce
         raise BadInput("certify: give a Profile, e.g. game.profile([[0.5, 0.5], …])")
     profile.same_shape_as(game.groups, game.agents)
     x = profile.array
-    v = game.gradients(profile)
+    v, size = _incentives(game, x)
     gap = _gap(v, x)
-    finite = np.where(np.isfinite(v), np.abs(v), 0.0)
-    rounding = ROUNDING * (1 + x.shape[1]) * finite.max(axis=1)
+    rounding = ROUNDING * (1 + x.shape[1]) * size
     spread = _range(game, profile)
     statement = uniqueness(game, profile)
     return Certificate(
@@ -145,10 +151,33 @@ def certify(game: AlignmentGame, profile: Profile, *, exact: bool = False) -> Ce
         utility_range=spread,
         rounding=rounding,
         uniqueness=statement,
-        distance=_distance(statement, gap, game),
+        distance=_distance(statement, gap + rounding, game),
         assumed=_assumed(game),
         exact=certify_exactly(game, profile) if exact else None,
     )
+
+
+def _incentives(game: AlignmentGame, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return v up to a constant per agent, and the size of its parts, (rows, groups), (rows,).
+
+    A payoff that is the same for every group changes nobody's choice. Each part is measured
+    from its own best group before the parts are added, so that such a constant, however
+    large, neither costs digits nor widens what counts as rounding.
+    """
+    v, size = np.zeros(x.shape), np.zeros(len(x))
+    for term in game.terms:
+        if isinstance(term, Attractiveness):
+            weight = term.weight[:, None] if term.weight.ndim else term.weight
+            part = np.broadcast_to(
+                weight * (term.values - term.values.max(axis=-1, keepdims=True)), x.shape
+            )
+        else:
+            slope = term.own_gradient(x, game.groups, game.agents)
+            best = slope.max(axis=1, keepdims=True, where=np.isfinite(slope), initial=-np.inf)
+            part = slope - np.where(np.isfinite(best), best, 0.0)
+        v = v + part
+        size = size + np.abs(part).max(axis=1, where=np.isfinite(part), initial=0.0)
+    return v, size
 
 
 def _gap(v: FloatArray, x: FloatArray) -> FloatArray:

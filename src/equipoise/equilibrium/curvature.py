@@ -60,10 +60,22 @@ def kernel_spectrum(form: AffineForm) -> tuple[FloatArray, FloatArray]:
     return np.maximum(values, 0.0), np.asarray(vectors)
 
 
+def kernel_defect(form: AffineForm) -> float:
+    """Return how far S|T falls short of positive semidefinite: what `kernel_spectrum` cuts off.
+
+    A kernel is accepted with a slightly negative eigenvalue; a proof must pay for it.
+    """
+    if form.kernel_scale is not None:
+        return max(0.0, -form.kernel_scale)
+    basis = tangent(form.n_groups)
+    values = np.linalg.eigvalsh(basis.T @ form.kernel_matrix() @ basis)
+    return max(0.0, -float(values[0]))
+
+
 def contraction_margin(form: AffineForm) -> tuple[float, float]:
     """Return min_i λ_min(H_i|T) − |γ_i| λ_max(S|T) (R2 c) and the scale of its rounding."""
     low, high = lowest_curvature(form)
-    top = float(kernel_spectrum(form)[0].max())
+    top = max(float(kernel_spectrum(form)[0].max()), kernel_defect(form))
     met = np.abs(form.gamma)
     if form.network is not None:
         met = np.where(form.network.degrees > 0, met, 0.0)
@@ -87,14 +99,16 @@ def block_modulus(form: AffineForm, rows: NDArray[np.intp], sign: float) -> tupl
         # In the eigenbasis of S everything is diagonal: one scalar problem a direction.
         own = (scalar[rows] / weight)[:, None] - sign * values / met
         scale = float(own.max() + values.max() * counts.sum() / met)
-        return min(
+        low = min(
             _scalar_block(own[:, j], counts, sign * float(values[j]) / met)
             for j in range(values.size)
-        ), scale
+        )
+        return low - kernel_defect(form), scale
     kernel_t = (vectors * values) @ vectors.T
     own_t = tangent_curvatures(form, rows) / weight[:, None, None] - sign * kernel_t / met
     factor = vectors * np.sqrt(values / met)
-    return _matrix_block(own_t, counts, factor, sign)
+    low, scale = _matrix_block(own_t, counts, factor, sign)
+    return low - kernel_defect(form), scale
 
 
 def _scalar_block(own: FloatArray, counts: FloatArray, link: float) -> float:
@@ -175,7 +189,7 @@ def network_modulus(form: AffineForm) -> tuple[float, float, bool]:
         top = float(kernel_spectrum(form)[0].max())
         scales.append(float((factor * high[rows]).max()) + float(network.degrees.max()) * top)
         value, sure = _network_block(form, rows, sign, factor, low)
-        margins.append(value)
+        margins.append(value - kernel_defect(form) * float(network.degrees.max()))
         exact = exact and sure
     return min(margins), max(scales), exact
 

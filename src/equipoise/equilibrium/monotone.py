@@ -304,4 +304,6 @@ def _on_support(
 
 def _gap(v: FloatArray, x: FloatArray, allowed: BoolArray) -> float:
     best = np.where(allowed, v, -np.inf).max(axis=1, keepdims=True)
+    if not np.isfinite(best).all():
+        return np.inf
     return float(np.where(allowed & (x > 0), x * (best - v), 0.0).sum(axis=1).max())

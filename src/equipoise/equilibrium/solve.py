@@ -16,7 +16,7 @@ from equipoise.equilibrium.solvers import AnyOf
 from equipoise.errors import BadInput, NotSolved
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.profile import Profile
-from equipoise.game.terms import AudienceShare
+from equipoise.game.terms import Attractiveness, AudienceShare, Subsidy, Term
 
 __all__ = ["solve"]
 
@@ -91,10 +91,13 @@ def solve(
         raise BadInput(f"tol: {tol} is not between 0 and 1; write e.g. 1e-9")
     if starts is not None and starts < 0:
         raise BadInput(f"starts: {starts} is negative; write 0 for none")
+    if start is not None:
+        start.same_shape_as(game.groups, game.agents)
     began = time.perf_counter()
     tried: list[str] = []
     best: tuple[Attempt, Certificate] | None = None
-    for attempt in attempts(game, solver, start):
+    plain = _without_level(game)
+    for attempt in attempts(plain, solver, start):
         exam = certify(game, attempt.profile)
         if best is None or exam.max_relative_gap < best[1].max_relative_gap:
             best = (attempt, exam)
@@ -124,7 +127,7 @@ def solve(
     count = starts if starts is not None else (8 if exam.gap.size * len(game.groups) <= 5000 else 2)
     found = [(attempt, exam)]
     if outcome is Outcome.solved and exam.uniqueness.verdict != "proved" and count:
-        for other in further(game, count, seed):
+        for other in further(plain, count, seed):
             check = certify(game, other.profile)
             if check.max_relative_gap <= tol and not any(
                 _same(game, other.profile, known.profile) for known, _ in found
@@ -136,6 +139,26 @@ def solve(
     if outcome is not Outcome.solved and on_failure == "raise":
         raise NotSolved(_sentence(game, equilibrium, tol))
     return equilibrium
+
+
+def _without_level(game: AlignmentGame) -> AlignmentGame:
+    """Take a large constant that pays alike for every group out of the payoffs.
+
+    It changes nobody's choice, and would cost the methods the digits that do.
+    """
+    fresh: list[Term] = []
+    for term in (game.term(Attractiveness), game.term(Subsidy)):
+        if term is None:
+            continue
+        values = term.values if isinstance(term, Attractiveness) else term.prices
+        top = values.max(axis=-1, keepdims=True)
+        if (np.abs(top) <= 100 * np.ptp(values, axis=-1, keepdims=True)).all():
+            continue
+        if isinstance(term, Attractiveness):
+            fresh.append(Attractiveness(values - top, term.weight))
+        else:
+            fresh.append(Subsidy(values - top))
+    return game.replace(*fresh) if fresh else game
 
 
 def _same(game: AlignmentGame, one: Profile, two: Profile) -> bool:
@@ -183,7 +206,7 @@ def _outcome(game: AlignmentGame, profile: Profile, exam: Certificate, tol: floa
     share = game.term(AudienceShare)
     if share is not None:
         weight = np.broadcast_to(share.weight, (len(game.agents),))
-        lone = int(game.agents.counts[weight > 0].sum()) == 1
+        lone = game.agents.total > 1 and int(game.agents.counts[weight > 0].sum()) == 1
         # A lone contender wants a sliver of every group nobody else serves, however thin.
         if lone and (profile.coverage < 1e-9).any():
             return Outcome.may_not_exist

@@ -200,6 +200,8 @@ def _specialises(form: AffineForm, profile: Profile) -> Uniqueness | None:
     served = np.flatnonzero(x[0] > 1e-9)
     if served.size < 2:
         return None
+    if not _symmetric_equilibrium(form, x[0], served):
+        return None
     h = form.curvature_matrix(0)[np.ix_(served, served)]
     s = form.kernel_matrix()[np.ix_(served, served)]
     gamma, n = float(form.gamma[0]), form.agents.total
@@ -215,6 +217,33 @@ def _specialises(form: AffineForm, profile: Profile) -> Uniqueness | None:
             "differences between agents, so its maximum is another equilibrium (rows over |γ|)",
         )
     return None
+
+
+def _symmetric_equilibrium(form: AffineForm, x: FloatArray, served: NDArray[np.intp]) -> bool:
+    """Whether an exact symmetric equilibrium near `x` serves at least the groups served here."""
+    whole = form.curvature_matrix(0) + float(form.gamma[0]) * form.kernel_matrix()
+    s = form.scores[0] - form.scores[0].max()
+    v = s - whole @ x
+    size = float(np.abs(s).max() + np.abs(whole).max())
+    noise = 1e-15 * (1 + x.size) * size
+    gap = float((x * (v.max() - v)).sum())
+    basis = tangent(served.size)
+    if form.gamma[0] > 0:
+        # One symmetric equilibrium, in a strongly concave programme: a ball around x holds it.
+        whole_basis = tangent(x.size)
+        modulus = float(np.linalg.eigvalsh(whole_basis.T @ whole @ whole_basis)[0])
+        if modulus <= 1e-12 * size or gap > 1e-9 * size:
+            return False
+        return math.sqrt((gap + noise) / modulus) < float(x[served].min())
+    # The conditions on the support are linear: a nearby solution exists when they are regular.
+    part = basis.T @ whole[np.ix_(served, served)] @ basis
+    steepest = float(np.abs(np.linalg.eigvalsh(part)).min())
+    off = float(np.linalg.norm(v[served] - v[served].mean())) + noise
+    if off >= steepest * float(x[served].min()):
+        return False
+    rest = np.delete(v, served)
+    lost = float(v[served].mean()) - rest
+    return bool((lost > noise + 2 * x.size * np.abs(whole).max() * off / steepest).all())
 
 
 def _curved(game: AlignmentGame) -> Uniqueness:
@@ -309,15 +338,10 @@ def _audience(
     kept = [t for t in game.terms if not isinstance(t, AudienceShare)]
     rest = AlignmentGame(game.groups, game.agents, kept)
     inner = uniqueness(rest)
-    if coupled:
-        common = bool((gamma > 0).all())
-        if common:
-            ratio = theta / gamma
-            common = bool(np.ptp(ratio) <= 1e-12 * ratio.max())
-        need = "a common θ_i/γ_i > 0"
-    else:
-        common = bool(np.ptp(theta) == 0)
-        need = "a common θ"
+    need = "a common θ_i/γ_i > 0 (θ_i d_i/γ_i on a network)" if coupled else "a common θ"
+    # The sum of monotone maps is monotone only under the weights that make the rest so.
+    ratio = theta * inner.weights if inner.weights is not None else np.array([0.0, 1.0])
+    common = bool(np.ptp(ratio) <= 1e-12 * ratio.max())
     strict = inner.modulus is not None and inner.modulus > 0
     if common and inner.verdict == "proved" and strict:
         test = f"R2(e): audience share is monotone at {need}, on top of {inner.test}"
