@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +26,7 @@ import pytest
 import equipoise
 from equipoise.cli import terminal
 from equipoise.cli.main import run
+from equipoise.errors import NotSolved
 from equipoise.game import catalog
 from equipoise.game.gamefile import save_game
 
@@ -105,6 +107,22 @@ def test_a_game_without_an_equilibrium_exits_1(shell: Shell, tmp_path: Path) -> 
     assert err.startswith("not solved: Only one agent competes for audience share")
     code, out, err = shell("solve", path)
     assert (code, out, err.count("\n")) == (1, "", 1)
+
+
+def test_an_equilibrium_without_verdicts_is_still_given(
+    shell: Shell, toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 1, "cannot tell": the game was solved, the game without a group was not."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise NotSolved("not solved: agent model-a could gain")
+
+    monkeypatch.setattr("equipoise.inclusion.exclusion.exclusion", fail)
+    code, out, err = shell("solve", toy, "--json")
+    answer = json.loads(out)
+    assert (code, answer["outcome"], answer["excluded"]) == (1, "solved", None)
+    assert answer["coverage"][2] == pytest.approx(1 / 78, abs=1e-12)
+    assert err.startswith("solved, but who is excluded cannot be told: not solved: agent")
 
 
 def test_all_gives_every_equilibrium_found(shell: Shell, tmp_path: Path) -> None:
@@ -465,3 +483,26 @@ def test_an_interrupt_may_say_what_is_kept(
         "",
         "interrupted after 200 of 1000 draws, which are kept\n",
     )
+
+
+def test_a_new_study_runs_and_its_report_is_written_again(shell: Shell, tmp_path: Path) -> None:
+    """GSS 2018 at attractiveness 10 (theory section 7): groups 6 and 7 are excluded."""
+    study, folder = tmp_path / "s.toml", tmp_path / "out"
+    assert shell("new", "study", study)[0] == 0
+    with study.open("rb") as handle:
+        schema = json.loads(shell("schema", "study", "--json")[1])
+        jsonschema.validate(tomllib.load(handle), schema)
+    study.write_text(study.read_text().replace("draws = 1000", "draws = 40"))
+    code, out, err = shell("study", "run", study, "--out", folder)
+    assert code == 0
+    assert f"The report is {folder / 'report.html'}" in out
+    assert "bootstrap draws: 40 of 40" in err
+    (line,) = [line for line in out.splitlines() if line.startswith(" conservative")]
+    assert " 0.0000 " in line
+    code, out, err = shell("study", "run", study, "--out", folder, "--json", "--quiet")
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    excluded = json.loads(out)["excluded"]
+    assert "extremely conservative" in excluded
+    (folder / "report.html").unlink()
+    assert shell("report", folder, "--json")[1] == f'{{"report": "{folder / "report.html"}"}}\n'
+    assert (folder / "report.html").is_file()

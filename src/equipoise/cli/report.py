@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from equipoise.cli.terminal import JsonOption, QuietOption, Settings, part, say, say_json
+from equipoise.cli.terminal import JsonOption, QuietOption, Settings, say, say_json
 from equipoise.errors import BadInput
 
 __all__ = ["report"]
@@ -24,7 +24,9 @@ def report(
     settings = Settings.read(context, json=json, quiet=quiet)
     if not directory.is_dir():
         raise BadInput(f"{directory}: there is no such folder; run the study first")
-    page = part("equipoise.report.page", "write_report")(directory)
+    from equipoise.report.page import write_report
+
+    page = write_report(directory)
     if settings.json:
         say_json({"report": str(page)})
     else:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from equipoise.cli.terminal import JsonOption, QuietOption, Settings, part, say, say_json
+from equipoise.cli.terminal import JsonOption, QuietOption, Settings, say, say_json
 from equipoise.errors import BadInput, nearest
 
 __all__ = ["schema"]
@@ -24,9 +24,13 @@ def schema(
     settings = Settings.read(context, json=json, quiet=quiet)
     match kind:
         case "game":
-            data = part("equipoise.game.gamefile", "schema")()
+            from equipoise.game import gamefile
+
+            data = gamefile.schema()
         case "study":
-            data = part("equipoise.study", "schema")()
+            from equipoise import study
+
+            data = study.schema()
         case "plan":
             raise BadInput("schema: a plan has no schema in this version; write game or study")
         case _:

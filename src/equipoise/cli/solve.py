@@ -12,11 +12,12 @@ from equipoise.cli.terminal import (
     QuietOption,
     SeedOption,
     Settings,
+    one_line,
     say,
     say_json,
     table,
 )
-from equipoise.errors import BadInput
+from equipoise.errors import BadInput, NotSolved
 
 if TYPE_CHECKING:
     from equipoise.equilibrium.outcome import Equilibrium
@@ -70,25 +71,29 @@ def solve(
     from equipoise.inclusion.exclusion import draw_exclusion, exclusion
 
     equilibrium = find(loaded, tol=tol, seed=settings.seed or 0, on_failure="return")
-    solved = equilibrium.outcome.name == "solved"
-    answer = _answer(equilibrium)
-    if solved:
-        drawn = draw_exclusion(drawn_games(loaded, draws), below) if draws else None
-        report = exclusion(equilibrium, below=below, draws=drawn)
-        answer |= _verdicts(report)
+    answer, report, unknown = _answer(equilibrium), None, ""
+    if equilibrium.outcome.name == "solved":
+        try:
+            drawn = draw_exclusion(drawn_games(loaded, draws), below) if draws else None
+            report = exclusion(equilibrium, below=below, draws=drawn)
+            answer |= _verdicts(report)
+        except NotSolved as error:
+            unknown = f"solved, but who is excluded cannot be told: {one_line(str(error))}"
+    else:
+        unknown = f"not solved: {equilibrium.outcome.value}"
     if every:
         answer["others"] = [_profile(other) for other in equilibrium.others]
     if out is not None:
         _write(out, equilibrium, answer)
     if settings.json:
         say_json(answer)
-    elif solved:
+    elif report is not None:
         say(_text(equilibrium, report, every=every))
-    if not solved:
-        say(f"not solved: {equilibrium.outcome.value}", error=True)
+    if unknown:
+        say(unknown, error=True)
     if out is not None:
         settings.note(f"written: {out}")
-    return 0 if solved else 1
+    return 1 if unknown else 0
 
 
 def _check_out(out: Path | None, rows: int) -> None:

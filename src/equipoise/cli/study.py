@@ -12,7 +12,6 @@ from equipoise.cli.terminal import (
     QuietOption,
     SeedOption,
     Settings,
-    part,
     say,
     say_json,
     table,
@@ -37,7 +36,8 @@ def run(
     settings = Settings.read(context, json=json, quiet=quiet, seed=seed)
     if not study.is_file():
         raise BadInput(f"{study}: there is no such file; start with: equipoise new study {study}")
-    run_study = part("equipoise.study", "run_study")
+    from equipoise.study import run_study
+
     folder = out or Path("out") / study.stem
     result = run_study(study, folder, seed=settings.seed, progress=settings.progress())
     if settings.json:

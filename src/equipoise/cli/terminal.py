@@ -6,8 +6,6 @@ makes a verb fail.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import math
 import os
@@ -18,8 +16,6 @@ from typing import Annotated, Any
 
 import typer
 
-from equipoise.errors import BadInput
-
 __all__ = [
     "ClosedPipe",
     "JsonOption",
@@ -27,7 +23,6 @@ __all__ = [
     "SeedOption",
     "Settings",
     "one_line",
-    "part",
     "say",
     "say_json",
     "table",
@@ -130,19 +125,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value
-
-
-def part(module: str, name: str) -> Any:
-    """Return a name of a module that this version may not have yet.
-
-    Raises
-    ------
-    BadInput
-        The module is not part of this version.
-    """
-    if importlib.util.find_spec(module) is None:
-        raise BadInput(f"{module} is not part of this version; install a newer equipoise")
-    return getattr(importlib.import_module(module), name)
 
 
 def one_line(text: str) -> str:
