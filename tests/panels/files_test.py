@@ -204,6 +204,28 @@ def test_labels_and_declared_missing_codes(tmp_path: Path, ending: str) -> None:
     assert off.answers.options == (("agree", "disagree", "Refused"),)
 
 
+def test_texts_in_spss_with_labels_and_a_declared_missing_one(tmp_path: Path) -> None:
+    file = tmp_path / "m.sav"
+    frame = survey()[["g"]].assign(q=np.tile(["y", "n", "NA"], 20))
+    labels: Any = {"q": {"y": "Yes", "n": "No"}}
+    pyreadstat.write_sav(
+        frame,
+        str(file),
+        variable_value_labels=labels,
+        missing_ranges={"q": ["NA"]},
+    )
+    panel = read_panel(file, group="g", questions="q")
+    assert panel.answers.options == (("No", "Yes"),)
+    assert panel.dropped["answer q: missing in the file (NA)"] == 20
+
+
+def test_a_dont_know_in_a_rating_is_no_score(tmp_path: Path) -> None:
+    frame = survey().assign(score=lambda f: [50.0] * 58 + ["Don't know", "DK"])
+    panel = read_panel(save(frame, tmp_path / "m.csv"), group="g", questions="q", ratings=["score"])
+    assert panel.ratings["score"]["c"].n == 18
+    assert panel.ratings["score"]["c"].value == 50.0
+
+
 def test_two_codes_with_one_label_stay_apart(tmp_path: Path) -> None:
     """Categories are never lumped together silently."""
     file = tmp_path / "m.sav"

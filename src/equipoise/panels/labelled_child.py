@@ -17,7 +17,7 @@ from typing import Any
 def answer(path: str, kind: str, columns: list[str]) -> dict[str, Any]:
     """Return the names of the columns, and those asked for with labels and missing codes."""
     import pyreadstat
-    from pyreadstat import PyreadstatError, ReadstatError
+    from pyreadstat._readstat_parser import PyreadstatError, ReadstatError
 
     read = pyreadstat.read_dta if kind == ".dta" else pyreadstat.read_sav
     try:

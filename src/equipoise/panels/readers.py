@@ -184,11 +184,12 @@ def _read_labelled(
         codes = np.frombuffer(base64.b64decode(packed["codes"]), dtype="<i4")
         levels = np.array([*packed["levels"], None], dtype=object)
         data[name] = pd.Series(levels[codes], dtype=object)
-    labels = {c: dict(map(tuple, pairs)) for c, pairs in found["labels"].items()}
+    labels = {c: {_bare(v): t for v, t in pairs} for c, pairs in found["labels"].items()}
     marks = {}
     if user_missing:
         for c in data:
-            ranges, letters = found["ranges"].get(c, []), set(found["letters"].get(c, []))
+            ranges = [[_bare(low), _bare(high)] for low, high in found["ranges"].get(c, [])]
+            letters = set(found["letters"].get(c, []))
             if ranges or letters:
                 marks[c] = _mark(ranges, letters)
     return RawTable(pd.DataFrame(data), labels, found["wording"], marks)
@@ -206,11 +207,20 @@ def _ask_child(path: Path, kind: str, columns: list[str]) -> dict[str, Any]:
             check=False,
         )
         found: dict[str, Any] = json.loads(child.stdout)
-    except (subprocess.TimeoutExpired, ValueError, OSError):
-        raise _broken(path, what, OSError("the reader broke down on it")) from None
+    except (subprocess.TimeoutExpired, OSError) as error:
+        raise _broken(path, what, error) from None
+    except ValueError:
+        last = child.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        why = f"the reader broke down on it: {(last or ['no message'])[0]}"
+        raise _broken(path, what, OSError(why)) from None
     if "error" in found:
         raise _broken(path, what, OSError(found["error"]))
     return found
+
+
+def _bare(value: Level) -> Level:
+    """Texts of a fixed width are padded with blanks."""
+    return value.strip() if isinstance(value, str) else value
 
 
 def _mark(ranges: list[list[Any]], letters: set[str]) -> Callable[[Level], bool]:
