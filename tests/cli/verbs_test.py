@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -31,6 +30,8 @@ from equipoise.game import catalog
 from equipoise.game.gamefile import save_game
 
 Shell = Callable[..., tuple[int, str, str]]
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals, pipes and terminals of POSIX")
 
 CONTRACT = {
     "outcome", "groups", "agents", "profile", "coverage", "top_weight", "gap", "regret", "max_gap",
@@ -91,8 +92,6 @@ def test_excluded_groups_are_not_an_error(shell: Shell, toy: Path) -> None:
     assert "\x1b" not in out
 
 
-# equilibrium/monotone.py subtracts infinities where nobody serves a group; the answer is right.
-@pytest.mark.filterwarnings("ignore:invalid value encountered in subtract:RuntimeWarning")
 def test_a_game_without_an_equilibrium_exits_1(shell: Shell, tmp_path: Path) -> None:
     """R1: only one agent competes for audience share and the other sits on group 1."""
     path = tmp_path / "none.json"
@@ -365,6 +364,7 @@ def test_an_interrupt_is_one_line_and_130(
     assert (code, out, err) == (130, "", "interrupted; nothing half-written was kept\n")
 
 
+@posix
 def test_a_real_interrupt(tmp_path: Path) -> None:
     """SIGINT while the process solves a game of two million rows."""
     path = tmp_path / "big.json"
@@ -384,6 +384,7 @@ def test_a_real_interrupt(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+@posix
 def test_a_closed_pipe_is_quiet() -> None:
     read, write = os.pipe()
     os.close(read)
@@ -404,6 +405,7 @@ def test_no_terminal_at_all(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(["solve", "nowhere.json"]) == 2
 
 
+@posix
 def test_closed_file_descriptors(toy: Path) -> None:
     line = f"{sys.executable} -m equipoise.cli solve {toy} <&- >&- 2>&-"
     assert subprocess.run(line, shell=True).returncode == 0
@@ -417,6 +419,7 @@ def test_a_terminal_that_knows_only_ascii(toy: Path) -> None:
     assert process("solve", toy, "--json", env=environment).stdout.isascii()
 
 
+@posix
 @pytest.mark.parametrize("plain", [False, True])
 def test_colour_only_on_a_terminal(toy: Path, plain: bool) -> None:
     """A pseudo-terminal gets colour unless NO_COLOR is set; a pipe never does."""
@@ -425,6 +428,8 @@ def test_colour_only_on_a_terminal(toy: Path, plain: bool) -> None:
     }
     if plain:
         environment["NO_COLOR"] = "1"
+    import pty
+
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "equipoise.cli", "solve", str(toy)]
     assert subprocess.run(command, stdout=theirs, env=environment).returncode == 0
