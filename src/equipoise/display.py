@@ -84,7 +84,7 @@ def html_table(
     <tbody><tr><th scope="row"><bdi>a&lt;b</bdi></th><td class="n">0.5</td></tr></tbody></table>
     """
     marks = marks or {}
-    top = f"<caption>{escaped(caption)}</caption>" if caption else ""
+    top = f"<caption><span>{escaped(caption)}</span></caption>" if caption else ""
     heads = "".join(
         f'<th scope="col"{_class(j, texts)}>{escaped(name)}</th>' for j, name in enumerate(head)
     )

@@ -94,7 +94,8 @@ def html_page(result: Result, figures: Mapping[str, bytes]) -> str:
 
 def _sentence(text: str) -> str:
     """Escape a sentence; labels become isolated from the direction of the text around."""
-    return escaped(text).replace(OPEN, "<bdi>").replace(CLOSE, "</bdi>")
+    kept = escaped(text).replace("α/β", '<span class="w">α/β</span>')
+    return kept.replace(OPEN, "<bdi>").replace(CLOSE, "</bdi>")
 
 
 def _paragraphs(sentences: list[str]) -> str:
@@ -175,19 +176,20 @@ def _figure(name: str, result: Result, figures: Mapping[str, bytes]) -> str:
 
 def _evidence(result: Result, made: Mapping[str, Table], figures: Mapping[str, bytes]) -> str:
     out = ['<section class="evidence"><h2>Who is served, and who is left out</h2>']
-    out += [_table(made["exclusion"]), _figure("coverage", result, figures)]
+    out += [_table(made["exclusion"]), _by_agent(result)]
+    if "topics" in figures:
+        out.append(f"<h3>Topic by topic</h3>{_figure('topics', result, figures)}")
+        out.append(_topic_notes(result))
+    out.append('<div class="two">')
     for heading, name in (
+        ("Weight and size of every group", "coverage"),
         ("Which incentive leaves whom out", "critical_incentives"),
         ("What it means for people", "welfare"),
         ("Who serves whom", "profile"),
-        ("Topic by topic", "topics"),
     ):
         if name in figures:
-            out.append(f"<h3>{heading}</h3>{_figure(name, result, figures)}")
-    out.append(_by_agent(result))
-    if "topics" in made:
-        out.append(_topic_notes(result))
-    return "\n".join(out) + "</section>"
+            out.append(f"<div><h3>{heading}</h3>{_figure(name, result, figures)}</div>")
+    return "\n".join(out) + "</div></section>"
 
 
 def _by_agent(result: Result) -> str:
@@ -205,8 +207,8 @@ def _by_agent(result: Result) -> str:
 
 
 def _topic_notes(result: Result) -> str:
-    rows = [[q["question"], q["wording"]] for q in result["people"]["questions"]]
-    made = html_table(["question", "what was asked"], rows, texts=2)
+    rows = [[q["topic"], q["question"], q["wording"]] for q in result["people"]["questions"]]
+    made = html_table(["topic", "column", "what was asked"], rows, texts=3)
     return (
         "<details><summary>What the questions were</summary>"
         f'<div class="scroll" role="region" aria-label="Table: questions" tabindex="0">{made}</div>'

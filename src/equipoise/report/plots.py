@@ -125,7 +125,7 @@ def critical(result: Result) -> Axes:
     own = _own_ratio(result)
     if own is not None and own > 0:
         axes.axvline(own, color=VERMILLION, linewidth=1.4, linestyle=(0, (4, 2)))
-        keys.append(_key(f"this study: {ratio(own)}", linestyle=(0, (4, 2)), color=VERMILLION))
+        keys.append(_key(f"this study: {own:g}", linestyle=(0, (4, 2)), color=VERMILLION))
     axes.set_xlabel("attractiveness / consistency (α/β), log scale", color=INK, fontsize=10)
     _legend(axes, keys)
     return axes
@@ -175,7 +175,8 @@ def coverage(result: Result) -> Axes:
         axes.plot(row["coverage"], y, marker, color=color, markersize=9, markeredgecolor=PAPER,
                   clip_on=False, zorder=5)  # fmt: skip
     _percent_axis(axes, "weight")
-    axes.set_xlim(left=0)
+    # A marker at 0 must not sit on its label.
+    axes.set_xlim(left=-0.025 * axes.get_xlim()[1])
     used = [verdict for verdict in VERDICTS if any(r["verdict"] == verdict for r in rows)]
     keys = [
         _key(verdict, marker=VERDICTS[verdict][1], color=VERDICTS[verdict][0], markersize=9)
@@ -274,7 +275,7 @@ def topics(result: Result) -> Axes:
     games = result["topics"]["games"]
     groups = [row["group"] for row in result["groups"]]
     axes = _axes(2.2 + 0.29 * len(games))
-    _rows(axes, [game["question"] for game in games])
+    _rows(axes, [game["topic"] for game in games])
     axes.collections[-1].remove()
     for y, game in enumerate(games):
         for x, row in enumerate(game["rows"]):

@@ -12,7 +12,7 @@ CSS = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:1.0625rem/1.6 system-ui,-apple-system,
 "Segoe UI",Roboto,"DejaVu Sans",sans-serif;overflow-wrap:anywhere}
-main,header,footer{max-width:72rem;margin:0 auto;padding:0 1.25rem}
+main,header,footer{max-width:78rem;margin:0 auto;padding:0 1.25rem}
 header{padding-top:2rem}
 h1{font-size:1.75rem;line-height:1.25;margin:0 0 .25rem;max-width:40ch}
 h2{font-size:1.3rem;line-height:1.3;margin:2.5rem 0 .6rem;padding-top:.8rem;
@@ -27,13 +27,16 @@ margin:1.2rem 0}
 .two{display:grid;gap:0 2.5rem}
 @media(min-width:68rem){.two{grid-template-columns:1fr 1fr}}
 .two>*{min-width:0}
+.two table{font-size:.875rem}.two th,.two td{padding-right:.6rem}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:.94rem;margin:.8rem 0;font-variant-numeric:tabular-nums}
-caption{text-align:left;color:var(--soft);padding-bottom:.4rem;max-width:68ch}
+caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
+caption span{display:block;position:sticky;left:0;max-width:min(68ch,calc(100vw - 2.5rem))}
 th,td{padding:.3rem .9rem .3rem 0;text-align:left;vertical-align:top;
 border-bottom:1px solid var(--faint);overflow-wrap:break-word;max-width:22rem}
 thead th{vertical-align:bottom;font-weight:600;color:var(--soft);line-height:1.3}
-tbody th{font-weight:600}
+tbody th{font-weight:600;position:sticky;left:0;background:var(--paper);min-width:6.5rem}
+.w{white-space:nowrap}
 .n{text-align:right;white-space:nowrap}
 thead .n{white-space:normal}
 .excluded{color:var(--bad);font-weight:700}

@@ -104,7 +104,7 @@ def ratio(value: float) -> str:
     """Return a ratio of incentives with three digits; infinite is "never"."""
     if math.isinf(value):
         return "never"
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+    return f"{value:#.3g}".rstrip(".") if value < 1000 else f"{value:.0f}"
 
 
 def interval(low: float, high: float, show: Callable[[float], str] = ratio) -> str:
@@ -119,7 +119,14 @@ def signed(value: float) -> str:
     """Return a signed number with three digits and a real minus sign."""
     if math.isinf(value):
         return "+∞" if value > 0 else "−∞"
-    return f"{value:+.3g}".replace("-", "−")
+    return f"{value:+#.3g}".rstrip(".").replace("-", "−") if value else "0"
+
+
+def of_draws(share: float) -> str:
+    """Return a share of draws: "all" and "none" only when that is exact."""
+    if share in (0.0, 1.0):
+        return "all" if share else "none"
+    return percent(min(max(share, 0.001), 0.999))
 
 
 def points(value: float) -> str:
@@ -147,7 +154,7 @@ def critical(result: Result) -> Table | None:
         ("group", "least", "low", "high", "band_low", "band_high", "n"),
         (
             Column("group", lambda r: r["group"]),
-            Column("left out from α/β =", lambda r: ratio(r["least"])),
+            Column("left out from", lambda r: ratio(r["least"])),
             Column(head, lambda r: interval(r["low"], r["high"])),
             Column(
                 "band for all groups together", lambda r: interval(r["band_low"], r["band_high"])
@@ -171,7 +178,7 @@ def exclusion(result: Result) -> Table:
     ]
     if draws:
         columns += [
-            Column("left out in", lambda r: f"{percent(r['excluded_share'])} of draws"),
+            Column("left out in … of draws", lambda r: of_draws(r["excluded_share"])),
             Column("holds for all groups together", lambda r: "yes" if r["jointly"] else "no"),
         ]
     columns += [
@@ -244,7 +251,7 @@ def topics(result: Result) -> Table | None:
     if not result["topics"]:
         return None
     rows: list[Row] = [
-        {"question": game["question"], **row}
+        {"question": game["question"], "topic": game["topic"], **row}
         for game in result["topics"]["games"]
         for row in game["rows"]
     ]
@@ -252,7 +259,7 @@ def topics(result: Result) -> Table | None:
         "topics",
         f"One game per question; the joint verdict holds for all {result['topics']['cells']} "
         "cells together.",
-        ("question", "group", "share", "coverage", "top_weight", "margin", "margin_low",
+        ("question", "topic", "group", "share", "coverage", "top_weight", "margin", "margin_low",
          "margin_high", "excluded_share", "verdict", "joint_verdict"),
         _topic_columns(),
         tuple(rows),
@@ -262,10 +269,10 @@ def topics(result: Result) -> Table | None:
 
 def _topic_columns() -> tuple[Column, ...]:
     return (
-        Column("question", lambda r: r["question"]),
+        Column("topic", lambda r: r["topic"]),
         Column("group", lambda r: r["group"]),
         Column("coverage", lambda r: percent(r["coverage"])),
-        Column("left out in", lambda r: f"{percent(r['excluded_share'])} of draws"),
+        Column("left out in … of draws", lambda r: of_draws(r["excluded_share"])),
         Column("verdict", lambda r: r["verdict"]),
         Column("all together", lambda r: r["joint_verdict"]),
     )

@@ -40,45 +40,55 @@ def _with_share(row: Mapping[str, Any]) -> str:
     return f"{_label(row['group'])} ({percent(row['share'])})"
 
 
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+            "eleven", "twelve")  # fmt: skip
+
+
+def _count(n: int) -> str:
+    return _NUMBERS[n] if n < len(_NUMBERS) else f"{n:,}"
+
+
 def summary(result: Result) -> list[str]:
     """Return the executive summary, the verdict first, one sentence or two per entry."""
-    out = [_verdict(result), *_sureness(result), *_others(result), *_incentive(result)]
-    out += [*_gains(result), *_topics(result)]
-    return out
+    over_all = "Over all questions together: " if result["topics"] else ""
+    out = [over_all + _verdict(result), *_topics(result), *_sureness(result)]
+    return [*out, *_others(result), *_incentive(result), *_gains(result)]
 
 
-def _setting(result: Result) -> str:
+def _setting(result: Result) -> tuple[str, str]:
+    """Return who plays and what drives them."""
     settings = result["settings"]
     total = settings["agents"]
-    who = "One agent" if total == 1 else f"{total:,} agents"
+    who = "One agent" if total == 1 else f"{_count(total).capitalize()} agents"
     alpha, beta = settings.get("attractiveness"), settings.get("consistency")
     if alpha is None or not beta:
-        return who
-    verb = "is" if total == 1 else "are"
-    return (
-        f"{who} that {verb} rewarded for appeal with weight {alpha:g} and held to "
-        f"{'its' if total == 1 else 'their'} target with weight {beta:g} (α/β = {alpha / beta:.3g})"
+        return who, ""
+    target = "its target" if total == 1 else "their target"
+    return who, (
+        f", rewarded for appeal with weight {alpha:g} and held to {target} with weight {beta:g} "
+        f"(α/β = {alpha / beta:.3g}),"
     )
 
 
 def _verdict(result: Result) -> str:
     rows = result["exclusion"]
     below = result["settings"]["below"]
+    who, driven = _setting(result)
+    s = "s" if result["settings"]["agents"] == 1 else ""
     out = [row for row in rows if row["verdict"] == "excluded"]
-    serving = "serve nobody" if not below else f"give less than {percent(below)} weight to people"
-    if result["settings"]["agents"] == 1:
-        serving = serving.replace("serve", "serves").replace("give", "gives")
-    start = f"{_setting(result)} {serving} of "
-    if out:
-        total = sum(row["share"] for row in out)
-        names = _listed([_with_share(row) for row in out])
-        if len(out) == 1:
-            return f"{start}the group {names} of the public."
-        return f"{start}the groups {names}: together {percent(total)} of the public."
-    if any(row["verdict"] != "included" for row in rows):
-        return f"{_setting(result)}: no group is left out for certain."
-    served = "serves" if result["settings"]["agents"] == 1 else "serve"
-    return f"{_setting(result)} {served} every group: nobody is left out."
+    if not out:
+        if any(row["verdict"] != "included" for row in rows):
+            return f"{who}{driven} leave{s} no group out for certain."
+        return f"{who}{driven} serve{s} every group: nobody is left out."
+    groups = "one group" if len(out) == 1 else f"{_count(len(out))} groups"
+    start = f"{who}{driven} leave{s} {groups} unserved: "
+    if below:
+        start = f"{who}{driven} give{s} {groups} less than {percent(below)} of any agent's weight: "
+    first = f"{_label(out[0]['group'])} ({percent(out[0]['share'])} of the public)"
+    text = start + _listed([first, *(_with_share(row) for row in out[1:])])
+    if len(out) == 1:
+        return text + "."
+    return f"{text}, together {percent(sum(row['share'] for row in out))}."
 
 
 def _sureness(result: Result) -> list[str]:
@@ -94,7 +104,7 @@ def _sureness(result: Result) -> list[str]:
     unsure = [row for row in rows if row["verdict"] == "undecided"]
     if unsure:
         named = [f"{_with_share(r)}, left out in {percent(r['excluded_share'])}" for r in unsure]
-        text += f" It cannot be said of {_listed(named)} of the draws."
+        text += f" The people asked are too few to tell about {_listed(named)} of the draws."
     edge = [row for row in rows if row["verdict"] == "on the boundary"]
     if edge:
         text += f" Exactly on the boundary: {_listed([_with_share(row) for row in edge])}."
@@ -130,10 +140,11 @@ def _gains(result: Result) -> list[str]:
     worst, best = rows[0], rows[-1]
     if worst["difference"] >= 0:
         return ["Every group reads at least as much it agrees with as under proportional service."]
+    unsure = "" if worst["difference_high"] < 0 else ", which may be chance"
     return [
         f"Against service in proportion to size, {_label(worst['group'])} loses most "
-        f"({points(worst['difference'])} points of agreement) and {_label(best['group'])} fares "
-        f"best ({points(best['difference'])})."
+        f"({points(worst['difference'])} points of agreement{unsure}) and {_label(best['group'])} "
+        f"fares best ({points(best['difference'])})."
     ]
 
 
@@ -141,21 +152,24 @@ def _topics(result: Result) -> list[str]:
     if not result["topics"]:
         return []
     games, cells = result["topics"]["games"], result["topics"]["cells"]
-    out = [
-        (row["group"], game["question"])
-        for game in games
-        for row in game["rows"]
-        if row["joint_verdict"] == "excluded"
-    ]
+    out: dict[str, list[str]] = {}
+    for game in games:
+        for row in game["rows"]:
+            if row["joint_verdict"] == "excluded":
+                out.setdefault(row["group"], []).append(game["topic"])
+    count = sum(len(on) for on in out.values())
     text = (
-        f"Played topic by topic, {len(out)} of the {cells} pairs of a group and a question are "
-        "left out for certain, all pairs taken together."
+        f"Topic by topic, {_count(count)} of the {cells} pairs of a group and a topic "
+        f"{'is' if count == 1 else 'are'} left out for certain, all pairs taken together"
     )
-    if out:
-        names = sorted({group for group, _ in out}, key=lambda g: -sum(g == x for x, _ in out))
-        counted = [f"{_label(g)} on {sum(g == x for x, _ in out)}" for g in names[:4]]
-        text += f" Most often: {_listed(counted)} of {len(games)} questions."
-    return [text]
+    if not out:
+        return [text + "."]
+    named = [
+        f"{_label(group)} on {_listed([_label(topic) for topic in on[:4]])}"
+        + (f" and {len(on) - 4} more" if len(on) > 4 else "")
+        for group, on in sorted(out.items(), key=lambda item: -len(item[1]))
+    ]
+    return [f"{text}: {'; '.join(named)}."]
 
 
 def method(result: Result) -> list[str]:
@@ -194,13 +208,13 @@ def method(result: Result) -> list[str]:
         out.append(
             f"Uncertainty: {uncertainty['how']}, {uncertainty['draws']:,} draws. Everything "
             "measured on the same people is redrawn together, and every draw is solved and "
-            f"examined as a game of its own ({uncertainty['games']:,} games; largest relative gap "
-            f"{uncertainty['max_relative_gap']:.1e})."
+            f"examined as a game of its own ({uncertainty['games']:,} games; in none could an agent "
+            f"gain more than {uncertainty['max_gap']:.1e} by moving alone)."
         )
     if settings["identical"] and not settings["symmetric"]:
         out.append(
-            "The agents are alike but specialise; the draws follow the equilibrium in which all "
-            "play the same mixture."
+            "The agents are alike but specialise: each draw has an equilibrium of its own, found "
+            "in the same way, and it need not be the only one."
         )
     return out
 
@@ -252,9 +266,10 @@ def caption(name: str, result: Result) -> str:
         case "critical_incentives":
             rows = result["critical"]["rows"]
             never = [_label(row["group"]) for row in rows if math.isinf(row["least"])]
-            text = f"{_label(rows[0]['group'])} drops out first, at α/β = {ratio(rows[0]['least'])}"
-            text += f"; never by point value: {_listed(never)}." if never else "."
-            return f"{text} Intervals and band: {level}. Without unit.{n}"
+            text = f"First to drop out: {_label(rows[0]['group'])}, at α/β = "
+            text += ratio(rows[0]["least"])
+            text += f"; never, by the point values: {_listed(never)}." if never else "."
+            return f"{text} Intervals and band: {level}. α/β has no unit.{n}"
         case "coverage":
             rows = sorted(result["exclusion"], key=lambda r: float(r["coverage"] - r["share"]))
             return (

@@ -14,25 +14,17 @@ from equipoise.equilibrium.solve import solve
 from equipoise.errors import BadInput
 from equipoise.game.agents import Agents
 from equipoise.game.alignment_game import AlignmentGame
-from equipoise.game.gamefile import game_to_dict, load_draws, load_game
+from equipoise.game.gamefile import drawn_games, game_to_dict, load_draws, load_game
 from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import to_json
 from equipoise.game.groups import Groups
-from equipoise.game.terms import (
-    Attractiveness,
-    AudienceShare,
-    Consistency,
-    Diversity,
-    KLConsistency,
-    Subsidy,
-    Term,
-    Variety,
-)
+from equipoise.game.terms import Attractiveness, Consistency, Diversity
 from equipoise.inclusion.margins import score_margins
 from equipoise.study.file_models import StudyModel
+from equipoise.study.study_file import fewest_draws
 from equipoise.study.symmetric import AffineBatch, definite
 
-__all__ = ["FileSource", "drawn_game"]
+__all__ = ["FileSource"]
 
 FloatArray = NDArray[np.float64]
 Chunk = dict[str, FloatArray]
@@ -63,8 +55,12 @@ class FileSource:
         self.draws = min(
             study.uncertainty.draws, len(next(iter(self.drawn.values()))) if self.drawn else 0
         )
-        if self.draws == 1:
-            raise BadInput("game.file: its draws hold a single draw; give at least 40, or none")
+        least = fewest_draws(study.uncertainty.level)
+        if 0 < self.draws < least:
+            raise BadInput(
+                f"game.file: {self.draws} draws cannot show an interval of "
+                f"{100 * study.uncertainty.level:g} %; give at least {least}, or none"
+            )
         digest = hashlib.sha256(to_json(game_to_dict(self.point)).encode())
         for key in sorted(self.drawn):
             digest.update(key.encode() + np.ascontiguousarray(self.drawn[key]).tobytes())
@@ -91,19 +87,29 @@ class FileSource:
 
     def chunk(self, start: int, count: int) -> Chunk:
         """Return what draws `start` … `start + count - 1` came to; see `PanelSource.chunk`."""
-        games = [drawn_game(self.point, self.drawn, start + i) for i in range(count)]
+        part = {key: array[start : start + count] for key, array in self.drawn.items()}
+        with at_field(f"game.file, draws from {start} on"):
+            games = list(drawn_games(self.point, part))
         below, tol = self.study.exclusion.below, self.study.solve.tol
         batch = _batch(games)
         if batch is not None:
             x = batch.profiles()
-            gaps, margins, top, coverage = batch.relative_gap(x), batch.margins(x, below), x, x
+            gap, relative = batch.gaps(x)
+            margins, top, coverage = batch.margins(x, below), x, x
         else:
             found = [solve(game, tol=tol, starts=0) for game in games]
-            gaps = np.array([one.certificate.max_relative_gap for one in found])
+            gap = np.array([one.certificate.max_gap for one in found])
+            relative = np.array([one.certificate.max_relative_gap for one in found])
             margins = np.array([score_margins(one, below) for one in found])
             top = np.array([one.profile.top_weight for one in found])
             coverage = np.array([one.profile.coverage for one in found])
-        out = {"margins": margins, "top_weight": top, "coverage": coverage, "relative_gap": gaps}
+        out = {
+            "margins": margins,
+            "top_weight": top,
+            "coverage": coverage,
+            "gap": gap,
+            "relative_gap": relative,
+        }
         kept = [part for part in map(_critical_parts, games) if part is not None]
         if len(kept) == len(games):
             out["appeal"] = np.stack([appeal for appeal, _ in kept])
@@ -115,57 +121,6 @@ class FileSource:
         """Return what the file says about itself, and its digest."""
         said = {str(key): value for key, value in self.point.about.items()}
         return {"file": Path(str(self.study.game.file)).name, "about": said, "sha256": self.digest}
-
-
-def drawn_game(game: AlignmentGame, draws: Mapping[str, FloatArray], i: int) -> AlignmentGame:
-    """Return draw `i` of a game: the drawn arrays in place of the point's.
-
-    Parameters
-    ----------
-    game : AlignmentGame
-        The point game.
-    draws : mapping of field path to array
-        As `load_draws` returns it.
-    i : int
-        Which draw.
-
-    Raises
-    ------
-    BadInput
-        A drawn value that no game can have, e.g. a share below 0.
-    """
-    groups, replaced = game.groups, dict[type[Term], Term]()
-    with at_field(f"draw {i}"):
-        if "groups" in draws:
-            shares = draws["groups"][i]
-            groups = Groups(dict(zip(groups.labels, shares.tolist(), strict=True)))
-        for term in game.terms:
-            new = {
-                path.split(".")[1]: array[i]
-                for path, array in draws.items()
-                if path.startswith(f"{term.field}.")
-            }
-            replaced[type(term)] = _rebuilt(term, new) if new else term
-        return AlignmentGame(groups, game.agents, list(replaced.values()), about=game.about)
-
-
-def _rebuilt(term: Term, new: Mapping[str, FloatArray]) -> Term:
-    """Make the term again with some of its arrays replaced."""
-    match term:
-        case Diversity():
-            return Diversity(
-                new.get("weight", term.weight),
-                kernel=new.get("kernel", term.kernel),
-                network=term.network,
-            )
-        case Attractiveness() | Consistency() | KLConsistency() | Variety():
-            return type(term)(**{**vars(term), **new})
-        case AudienceShare():
-            return AudienceShare(new["weight"])
-        case Subsidy():
-            return Subsidy(new["prices"])
-        case _:
-            raise BadInput(f"draws of {term.field} are not known; leave them out")
 
 
 def _critical_parts(game: AlignmentGame) -> tuple[FloatArray, FloatArray] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -25,7 +25,7 @@ from equipoise.panels.sources import load_panel
 from equipoise.study.file_models import GameTable, PanelTable, StudyModel
 from equipoise.study.symmetric import AffineBatch, KLBatch, definite
 
-__all__ = ["Measured", "PanelSource", "open_panel"]
+__all__ = ["Measured", "PanelSource", "open_panel", "topic_names"]
 
 FloatArray = NDArray[np.float64]
 Chunk = dict[str, FloatArray]
@@ -174,7 +174,7 @@ class PanelSource:
         Returns
         -------
         dict of arrays with leading axes (draws, games): margins, top_weight, coverage, appeal,
-        anchor, welfare, proportional (…, groups) and relative_gap; shares (draws, groups).
+        anchor, welfare, proportional (…, groups), gap and relative_gap; shares (draws, groups).
         """
         drawn = self.panel.draws(count, self.study.uncertainty.seed, start=start)
         games = []
@@ -193,11 +193,13 @@ class PanelSource:
             out = self._one_by_one(people, below)
         else:
             x = batch.profiles()
+            gap, relative = batch.gaps(x)
             out = {
                 "margins": batch.margins(x, below),
                 "top_weight": x,
                 "coverage": x,
-                "relative_gap": batch.relative_gap(x),
+                "gap": gap,
+                "relative_gap": relative,
             }
         out["appeal"], out["anchor"] = people.appeal, self.anchor(people)
         out["welfare"] = np.einsum("djk,dk->dj", people.agreement, out["coverage"])
@@ -220,7 +222,7 @@ class PanelSource:
 
     def _one_by_one(self, people: Measured, below: float) -> Chunk:
         out: dict[str, list[Any]] = {
-            "margins": [], "top_weight": [], "coverage": [], "relative_gap": []
+            "margins": [], "top_weight": [], "coverage": [], "gap": [], "relative_gap": []
         }  # fmt: skip
         for i in range(len(people.shares)):
             one = Measured(
@@ -230,12 +232,14 @@ class PanelSource:
             out["margins"].append(score_margins(found, below))
             out["top_weight"].append(found.profile.top_weight)
             out["coverage"].append(found.profile.coverage)
+            out["gap"].append(found.certificate.max_gap)
             out["relative_gap"].append(found.certificate.max_relative_gap)
         return {key: np.array(value) for key, value in out.items()}
 
     def about(self) -> Mapping[str, Any]:
         """Return who was asked what, on which terms, as plain JSON values."""
         p = self.panel
+        names = topic_names(p.questions, p.answers.wording)
         return {
             "name": p.name,
             "title": p.title,
@@ -243,7 +247,7 @@ class PanelSource:
             "weighted": p.weighted,
             "dropped": {str(key): int(value) for key, value in p.dropped.items()},
             "questions": [
-                {"question": q, "wording": w}
+                {"question": q, "topic": names[q], "wording": w}
                 for q, w in zip(p.questions, p.answers.wording, strict=True)
             ],
             "source": p.source,
@@ -251,6 +255,25 @@ class PanelSource:
             "citation": p.citation,
             "sha256": self.digest,
         }
+
+
+def topic_names(questions: Sequence[str], wording: Sequence[str]) -> dict[str, str]:
+    """Return a short name per question: what its wording does not share with all others.
+
+    Examples
+    --------
+    >>> topic_names(["q1", "q2"], ["Do you like very cold soup?", "Do you like bread?"])
+    {'q1': 'very cold soup', 'q2': 'bread'}
+    """
+    split = [text.rstrip(" .?!").split() for text in wording]
+    shortest = min(len(words) for words in split) - 1
+    first = next((i for i in range(shortest) if len({w[i] for w in split}) > 1), shortest)
+    room = shortest - first
+    last = next((i for i in range(room) if len({w[-1 - i] for w in split}) > 1), room)
+    names = [" ".join(words[first : len(words) - last]) for words in split]
+    if len(set(names)) < len(names) or len(names) == 1:
+        names = list(questions)
+    return dict(zip(questions, names, strict=True))
 
 
 def _agents(given: Any) -> Agents:

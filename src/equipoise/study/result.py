@@ -17,7 +17,7 @@ from equipoise.inclusion.exclusion import ExclusionDraws, exclusion
 from equipoise.report.result import FORMAT
 from equipoise.study.drawn_file import FileSource
 from equipoise.study.file_models import StudyModel
-from equipoise.study.people import PanelSource
+from equipoise.study.people import PanelSource, topic_names
 
 __all__ = ["make_result"]
 
@@ -66,7 +66,7 @@ def make_result(
         "critical": _critical(source, drawn, level),
         **_game(equilibrium, study.exclusion.below, _of(drawn, 0), level),
         "welfare": _welfare(source, equilibrium, drawn, level),
-        "topics": _topics(study, points, drawn) if panel and len(points) > 1 else None,
+        "topics": _topics(study, source, points, drawn),
         "certificate": _certificate(equilibrium),
         "reproduce": {
             "study_sha256": identity,
@@ -128,6 +128,7 @@ def _uncertainty(
         "level": study.uncertainty.level,
         "seed": study.uncertainty.seed if panel else None,
         "how": "bootstrap over respondents" if panel else "the joint draws of the game file",
+        "max_gap": None if drawn is None else float(drawn["gap"].max()),
         "max_relative_gap": None if drawn is None else float(drawn["relative_gap"].max()),
         "games": 0 if drawn is None else int(drawn["relative_gap"].size),
     }
@@ -237,16 +238,21 @@ def _welfare(
 
 
 def _topics(
-    study: StudyModel, points: Mapping[str | None, Equilibrium], drawn: Chunk | None
-) -> dict[str, Any]:
+    study: StudyModel,
+    source: PanelSource | FileSource,
+    points: Mapping[str | None, Equilibrium],
+    drawn: Chunk | None,
+) -> dict[str, Any] | None:
     """Return one game per question; the band holds for all questions × groups together."""
-    assert drawn is not None
+    if not isinstance(source, PanelSource) or drawn is None or len(points) == 1:
+        return None
     below, level = study.exclusion.below, study.uncertainty.level
     margins = drawn["margins"][:, 1:]
     draws, games, k = margins.shape
     low, high = simultaneous_band(margins.reshape(draws, games * k), level)
     low, high = low.reshape(games, k), high.reshape(games, k)
     topics = []
+    names = topic_names(source.panel.questions, source.panel.answers.wording)
     for q, (question, equilibrium) in enumerate(
         (question, point) for question, point in points.items() if question is not None
     ):
@@ -266,6 +272,7 @@ def _topics(
         topics.append(
             {
                 "question": question,
+                "topic": names[question],
                 "max_relative_gap": equilibrium.certificate.max_relative_gap,
                 "uniqueness": equilibrium.certificate.uniqueness.verdict,
                 "rows": rows,

@@ -16,7 +16,7 @@ from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import parse, read_text
 from equipoise.study.file_models import LATER, StudyModel
 
-__all__ = ["read_study", "schema", "study_from_dict"]
+__all__ = ["fewest_draws", "read_study", "schema", "study_from_dict"]
 
 ONLY_NAME = ("year", "groups")
 ONLY_FILE = ("weight", "strata", "cluster", "ratings", "missing", "user_missing",
@@ -137,7 +137,7 @@ def _check_panel(given: dict[str, Any]) -> None:
 
 
 def _check_numbers(study: StudyModel) -> None:
-    least = math.ceil(round(2.0 / (1.0 - study.uncertainty.level), 6))
+    least = fewest_draws(study.uncertainty.level)
     if study.game.file is None and study.uncertainty.draws < least:
         raise BadInput(
             f"uncertainty.draws: {study.uncertainty.draws} draws cannot show an interval of "
@@ -151,6 +151,17 @@ def _check_numbers(study: StudyModel) -> None:
         )
     if game.form == "kl" and game.consistency == 0.0:
         raise BadInput('game.consistency: form = "kl" needs a weight > 0; write e.g. 1.0')
+
+
+def fewest_draws(level: float) -> int:
+    """Return how many draws it takes for one to lie in each tail of an interval.
+
+    Examples
+    --------
+    >>> fewest_draws(0.95)
+    40
+    """
+    return math.ceil(round(2.0 / (1.0 - level), 6))
 
 
 def _sentence(error: ValidationError) -> str:

@@ -49,8 +49,8 @@ class AffineBatch:
         """Return the score margins of every draw (R6), (draws, groups)."""
         return symmetric_margins(self.scores, self.own + self.met, below)
 
-    def relative_gap(self, profiles: FloatArray) -> FloatArray:
-        r"""Return the Frank–Wolfe gap over the utility range, (draws,) (R3).
+    def gaps(self, profiles: FloatArray) -> tuple[FloatArray, FloatArray]:
+        r"""Return the Frank–Wolfe gap, and the gap over the utility range, (draws,) each (R3).
 
         An agent's utility against the others' mixture x is
         :math:`\langle s - \gamma S x, y\rangle - \tfrac12 y^\top H y` up to a constant.
@@ -61,7 +61,7 @@ class AffineBatch:
         diagonal = np.diagonal(self.own, axis1=-2, axis2=-1)
         at_vertices = linear - 0.5 * diagonal
         here = (linear * x).sum(axis=1) - 0.5 * (pull * x).sum(axis=1)
-        return _relative(linear - pull, x, at_vertices, here)
+        return _gaps(linear - pull, x, at_vertices, here)
 
 
 @final
@@ -101,8 +101,8 @@ class KLBatch:
             odds = np.log(profiles) - np.log1p(-profiles)
         return np.asarray(self.beta * (odds - np.log(below / (1.0 - below))))
 
-    def relative_gap(self, profiles: FloatArray) -> FloatArray:
-        """Return the Frank–Wolfe gap over the utility range, (draws,) (R3)."""
+    def gaps(self, profiles: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the Frank–Wolfe gap, and the gap over the utility range, (draws,) each (R3)."""
         x, log_c = profiles, np.log(self.anchor)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.log(x) - log_c
@@ -110,16 +110,16 @@ class KLBatch:
         v = self.scores - self.beta * (ratio + 1.0)
         at_vertices = self.scores + self.beta * log_c
         here = (self.scores * x).sum(axis=1) - self.beta * parts.sum(axis=1)
-        return _relative(v, x, at_vertices, here)
+        return _gaps(v, x, at_vertices, here)
 
 
 def _times(matrix: FloatArray, x: FloatArray) -> FloatArray:
     return np.asarray(np.einsum("...ij,...j->...i", matrix, x))
 
 
-def _relative(
+def _gaps(
     v: FloatArray, x: FloatArray, at_vertices: FloatArray, here: FloatArray
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
     # Summing x·(max v − v): no cancellation, never negative.
     gap = np.where(x > 0, x * (v.max(axis=1, keepdims=True) - v), 0.0).sum(axis=1)
     finite = np.where(np.isfinite(v), np.abs(v), 0.0)
@@ -128,7 +128,7 @@ def _relative(
     spread = np.ptp(every, axis=1)
     counted = np.where(gap <= rounding, 0.0, gap)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(counted == 0.0, 0.0, counted / spread)
+        return gap, np.where(counted == 0.0, 0.0, counted / spread)
 
 
 def definite(matrices: FloatArray) -> bool:
