@@ -252,3 +252,13 @@ def test_the_affine_form_has_the_gradients_of_the_terms(
 def test_a_game_with_logarithms_or_audiences_has_no_affine_form() -> None:
     for term in (KLConsistency([0.2, 0.3, 0.5]), AudienceShare(1.0)):
         assert AlignmentGame(GROUPS, LISTED, [term]).affine is None
+
+
+def test_a_forbidden_group_is_never_worth_its_audience() -> None:
+    """At (1, 0) the group nobody serves pays +∞ at the margin, but its utility is -∞ (R8)."""
+    groups = Groups(["l", "r"])
+    made = AlignmentGame(groups, 2, [KLConsistency([1.0, 0.0]), AudienceShare(1.0)])
+    both = made.profile([[1.0, 0.0], [1.0, 0.0]])
+    assert made.gradients(both)[:, 1].tolist() == [-np.inf, -np.inf]
+    assert np.isfinite(made.gradients(both)[:, 0]).all()
+    assert made.vertex_utilities(both)[:, 1].tolist() == [-np.inf, -np.inf]

@@ -135,11 +135,16 @@ class AlignmentGame:
         return total
 
     def gradients(self, profile: Profile) -> FloatArray:
-        r"""Return the pseudo-gradient :math:`v_i = \partial U_i / \partial x_i`, (rows, groups)."""
+        r"""Return the pseudo-gradient :math:`v_i = \partial U_i / \partial x_i`, (rows, groups).
+
+        A group that an anchor forbids (KL) stays at :math:`-\infty`, whatever else pays there.
+        """
         x = profile.array
         total = np.zeros(x.shape)
-        for term in self.terms:
-            total += term.own_gradient(x, self.groups, self.agents)
+        with np.errstate(invalid="ignore"):
+            for term in self.terms:
+                total += term.own_gradient(x, self.groups, self.agents)
+        total[np.isnan(total)] = -np.inf
         return total
 
     def own_curvatures(self, profile: Profile) -> FloatArray:
