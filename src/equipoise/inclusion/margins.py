@@ -171,7 +171,8 @@ def _always_served(game: AlignmentGame) -> bool:
     if share is None:
         return False
     weight = np.broadcast_to(share.weight, (len(game.agents),))
-    return int(game.agents.counts[weight > 0].sum()) >= 2
+    # Even a lone contender takes a sliver of a group nobody else serves, at any price.
+    return bool((weight > 0).any())
 
 
 def _shifted(game: AlignmentGame, group: int, by: float) -> AlignmentGame:
@@ -206,12 +207,22 @@ def _barred_margin(equilibrium: Equilibrium, k: int) -> float:
         return _lead(game, equilibrium.profile, k)
     form = game.affine
     if form is not None:
-        without = solve(_without(game, form, k), starts=0).profile.array
+        without = _solved(_without(game, form, k), game, k).profile.array
         return _lead(game, game.profile(np.insert(without, k, 0.0, axis=1)), k)
     # Other terms: a price that nobody accepts.
     fine = 16.0 * _scale(equilibrium)
     barred = _shifted(game, k, -fine)
-    return _lead(barred, solve(barred, starts=0).profile, k) + fine
+    return _lead(barred, _solved(barred, game, k).profile, k) + fine
+
+
+def _solved(barred: AlignmentGame, game: AlignmentGame, k: int) -> Equilibrium:
+    try:
+        return solve(barred, starts=0)
+    except NotSolved as error:
+        raise NotSolved(
+            f'the margin of "{game.groups.labels[k]}" cannot be told, because the game without '
+            f"that group was not solved: {error}"
+        ) from None
 
 
 def _without(game: AlignmentGame, form: AffineForm, k: int) -> AlignmentGame:
