@@ -8,6 +8,7 @@ visible, and nowhere can it change what stands around it.
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
@@ -27,7 +28,7 @@ def shown(text: str) -> str:
     """
     return "".join(
         "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in JOINERS else c
-        for c in " ".join(text.split())
+        for c in re.sub(r"[ \t\n\r\f\v]+", " ", text).strip()
     )
 
 

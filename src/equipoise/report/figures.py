@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from equipoise.errors import MissingExtra
-from equipoise.report.plots import FAINT, FIGURES, INK, PAPER
+from equipoise.report.plots import BLUE, FAINT, FIGURES, INK, PAPER, VERMILLION
 
 __all__ = ["draw_all", "inline"]
 
 DPI = 160
-VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", PAPER: "var(--paper)"}
+VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", PAPER: "var(--paper)", BLUE: "var(--blue)",
+             VERMILLION: "var(--red)"}  # fmt: skip
 
 
 def draw_all(result: Mapping[str, Any]) -> dict[str, tuple[bytes, bytes]]:

@@ -7,6 +7,7 @@ too. Nothing here touches pyplot: a figure belongs to the axes that are returned
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ VERDICTS = {
     "on the boundary": (GREY, "s", "■"),
 }
 """Verdict -> colour, marker, symbol in a heat map."""
+
+CELLS = {"included": "#0072b3", "excluded": "#d55e01", "undecided": "#e69f01"}
+"""Grounds of heat-map cells: the same colours, but not swapped in the dark."""
 
 WIDTH = 6.4
 MOST_AGENTS = 12
@@ -274,15 +278,19 @@ def topics(result: Result) -> Axes:
     _need(result, "topics")
     games = result["topics"]["games"]
     groups = [row["group"] for row in result["groups"]]
-    axes = _axes(2.2 + 0.29 * len(games))
-    _rows(axes, [game["topic"] for game in games])
+    axes = _axes(2.2 + 0.34 * len(games))
+    _rows(axes, ["" for _ in games])
+    axes.set_yticks(
+        range(len(games)), [_two_lines(game["topic"]) for game in games], parse_math=False,
+        color=INK, fontsize=8.5,
+    )  # fmt: skip
     axes.collections[-1].remove()
     for y, game in enumerate(games):
         for x, row in enumerate(game["rows"]):
-            color, _, symbol = VERDICTS[row["joint_verdict"]]
-            axes.add_patch(_cell(x, y, color))
+            _, _, symbol = VERDICTS[row["joint_verdict"]]
+            axes.add_patch(_cell(x, y, CELLS[row["joint_verdict"]]))
             sure = row["joint_verdict"] != "undecided"
-            text = symbol if sure else percent(row["excluded_share"], 0).replace(" %", "")
+            text = symbol if sure else percent(row["excluded_share"], 0).removesuffix("\u00a0%")
             axes.text(x, y, text, ha="center", va="center", fontsize=9,
                       color="#ffffff" if symbol == "●" else "#000000")  # fmt: skip
     axes.set_xlim(-0.5, len(groups) - 0.5)
@@ -300,11 +308,17 @@ def topics(result: Result) -> Axes:
     _legend(
         axes,
         [
-            _key(text, marker="s", color=VERDICTS[verdict][0], markersize=11)
+            _key(text, marker="s", color=CELLS[verdict], markersize=11)
             for verdict, text in labels.items()
         ],
     )
     return axes
+
+
+def _two_lines(label: str) -> str:
+    """Return a label on at most two lines of 34 letters."""
+    lines = textwrap.wrap(shortened(label, 300), 34) or [""]
+    return "\n".join([lines[0], shortened(" ".join(lines[1:]), 34)] if lines[1:] else lines)
 
 
 def _cell(x: int, y: int, color: str) -> Any:

@@ -6,9 +6,10 @@ __all__ = ["CSS"]
 
 CSS = """
 :root{--ink:#1a1c21;--soft:#4a505a;--faint:#c9ced6;--paper:#fefefe;--panel:#f2f4f7;--link:#00558a;
---bad:#9c3d00;--good:#00558a;--unsure:#7a5200;color-scheme:light dark}
+--bad:#9c3d00;--good:#00558a;--unsure:#7a5200;--blue:#0072b2;--red:#d55e00;color-scheme:light dark}
 @media(prefers-color-scheme:dark){:root{--ink:#e9ebef;--soft:#b6bcc6;--faint:#454b55;--paper:#16181d;
---panel:#20242b;--link:#7cc4f2;--bad:#ff9d66;--good:#7cc4f2;--unsure:#f3c14b}}
+--panel:#20242b;--link:#7cc4f2;--bad:#ff9d66;--good:#7cc4f2;--unsure:#f3c14b;
+--blue:#56b4e9;--red:#ff7f2a}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:1.0625rem/1.6 system-ui,-apple-system,
 "Segoe UI",Roboto,"DejaVu Sans",sans-serif;overflow-wrap:anywhere}
@@ -29,7 +30,8 @@ margin:1.2rem 0}
 .two>*{min-width:0}
 .two table{font-size:.875rem}.two th,.two td{padding-right:.6rem}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;font-size:.94rem;margin:.8rem 0;font-variant-numeric:tabular-nums}
+table{border-collapse:separate;border-spacing:0;font-size:.94rem;margin:.8rem 0;
+font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
 caption span{display:block;position:sticky;left:0;max-width:min(68ch,calc(100vw - 2.5rem))}
 th,td{padding:.3rem .9rem .3rem 0;text-align:left;vertical-align:top;
@@ -56,6 +58,7 @@ footer{color:var(--soft);padding-top:2rem;padding-bottom:3rem}
 @media print{body{font-size:9.5pt;line-height:1.4}header{padding-top:0}h1{font-size:15pt}
 h2{font-size:12pt;margin:.8rem 0 .2rem;padding-top:.3rem}.short{margin:.4rem 0}
 .short p{margin:.25rem 0}.short p:first-of-type{font-size:11pt}table{font-size:8.5pt;margin:.3rem 0}
-.two{grid-template-columns:1fr 1fr;gap:0 1.2rem}.evidence{break-before:page}
+.two{display:block}.two table{font-size:8.5pt}
+th,td{padding-top:.12rem;padding-bottom:.12rem}@page{margin:14mm}.evidence{break-before:page}
 figure,tr{break-inside:avoid}.scroll{overflow:visible}}
 """

@@ -92,12 +92,12 @@ def to_csv(table: Table) -> str:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """Return a share as percent; a true zero is "0", a small one is not."""
+    """Return a share as percent; a true zero is "0", a small one is not; never broken."""
     if value == 0:
         return "0"
     if 0 < value < 0.5 * 10 ** -(digits + 2):
-        return f"<{10.0**-digits:g} %"
-    return f"{100 * value:.{digits}f} %"
+        return f"<{10.0**-digits:g}\u00a0%"
+    return f"{100 * value:.{digits}f}\u00a0%"
 
 
 def ratio(value: float) -> str:

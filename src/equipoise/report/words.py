@@ -50,8 +50,10 @@ def _count(n: int) -> str:
 
 def summary(result: Result) -> list[str]:
     """Return the executive summary, the verdict first, one sentence or two per entry."""
-    over_all = "Over all questions together: " if result["topics"] else ""
-    out = [over_all + _verdict(result), *_topics(result), *_sureness(result)]
+    verdict = _verdict(result)
+    if result["topics"]:
+        verdict = f"Over all questions together, {verdict[0].lower()}{verdict[1:]}"
+    out = [verdict, *_topics(result), *_sureness(result)]
     return [*out, *_others(result), *_incentive(result), *_gains(result)]
 
 
@@ -208,8 +210,8 @@ def method(result: Result) -> list[str]:
         out.append(
             f"Uncertainty: {uncertainty['how']}, {uncertainty['draws']:,} draws. Everything "
             "measured on the same people is redrawn together, and every draw is solved and "
-            f"examined as a game of its own ({uncertainty['games']:,} games; in none could an agent "
-            f"gain more than {uncertainty['max_gap']:.1e} by moving alone)."
+            f"examined as a game of its own ({uncertainty['games']:,} games; in none could an "
+            f"agent gain more than {uncertainty['max_gap']:.1e} by moving alone)."
         )
     if settings["identical"] and not settings["symmetric"]:
         out.append(
