@@ -7,6 +7,7 @@ chunk of draws. A study that differs in anything has another key and never reads
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import sys
@@ -75,18 +76,14 @@ class Workspace:
         """Return a finished chunk, or None when there is none that can be read."""
         path = self.folder / f"{name}.npz"
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
                 return {key: arrays[key] for key in arrays.files}
-        except FileNotFoundError:
-            return None
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-            # Damaged on the disk: it is computed again.
+            # Absent, or damaged on the disk: it is computed again.
             return None
 
     def save(self, name: str, arrays: dict[str, FloatArray]) -> None:
         """Keep a finished chunk."""
-        import io
-
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy types the names as flags
         write_whole(self.folder / f"{name}.npz", buffer.getvalue())
@@ -112,15 +109,11 @@ def _lock(handle: IO[bytes], out: Path) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         handle.seek(0)
-        with contextlib.suppress(OSError, ValueError):
-            holder = int(handle.read(20) or b"0")
-            raise BadInput(
-                f"{out}: process {holder} is running a study there now; wait for it, or choose "
-                "another folder with --out"
-            ) from None
+        holder = handle.read(20).decode("ascii", "replace")
+        who = f"process {holder}" if holder.isdigit() else "another process"
         raise BadInput(
-            f"{out}: another process is running a study there now; wait for it, or choose another "
-            "folder with --out"
+            f"{out}: {who} is running a study there now; wait for it, or choose another folder "
+            "with --out"
         ) from None
     handle.seek(0)
     handle.truncate()
