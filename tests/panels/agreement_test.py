@@ -161,6 +161,13 @@ def test_nearest_kernel_is_psd_and_nearest(k: int, seed: int) -> None:
         assert np.linalg.norm(other - symmetric) >= distance - 1e-12
 
 
+def test_nearest_kernel_by_hand_and_leaves_a_kernel_alone() -> None:
+    """[[0, 2], [0, 0]] has symmetric part [[0, 1], [1, 0]]: eigenvalues 1 and -1."""
+    assert nearest_kernel(np.array([[0.0, 2.0], [0.0, 0.0]])) == pytest.approx(np.full((2, 2), 0.5))
+    s = np.array([[1.0, 0.3], [0.3, 0.2]])
+    assert nearest_kernel(s) == pytest.approx(s)
+
+
 def test_nearest_kernel_refuses_what_is_not_a_square_of_numbers() -> None:
     for wrong in (np.ones((2, 3)), np.array([[1.0, np.nan], [0.0, 1.0]])):
         with pytest.raises(BadInput, match="square matrix"):

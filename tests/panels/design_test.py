@@ -211,6 +211,27 @@ def test_a_census_has_no_standard_error() -> None:
     assert design.mean(np.array([1.0, 5.0, 2.0, 9.0])).se == 0.0
 
 
+def test_a_stratum_wholly_drawn_needs_no_second_cluster() -> None:
+    """By hand: stratum 1 is one cluster of one (R: certainty); stratum 0 two of its four."""
+    y, strata = np.array([1.0, 3.0, 8.0]), np.array([0, 0, 1])
+    for fpc in (np.array([4.0, 4.0, 1.0]), np.array([0.5, 0.5, 1.0])):
+        design = SurveyDesign(np.ones(3), strata, fpc=(fpc,))
+        assert design.mean(y).se == pytest.approx(np.sqrt(0.5 * 4) / 3)
+    pair_of_two = SurveyDesign(np.ones(3), strata, fpc=(np.array([2.0, 2.0, 1.0]),))
+    assert pair_of_two.mean(y).se == 0.0
+
+
+def test_one_degree_of_freedom_is_enough_for_an_interval() -> None:
+    """Student's t with 1 degree of freedom: 12.706 (printed tables); with 0 there is none."""
+    estimate = SurveyDesign(np.ones(2)).mean(np.array([1.0, 3.0])).estimate()
+    assert estimate.high - 2.0 == pytest.approx(12.706, abs=1e-3)
+    assert estimate.how == "linearised standard error, 95 %"
+    nobody = (
+        SurveyDesign(np.ones(3)).mean(np.array([1.0, 2.0, 4.0]), np.array([1, 0, 0])).estimate()
+    )
+    assert (nobody.low, nobody.high) == (-np.inf, np.inf)
+
+
 def test_lonely_clusters_are_refused_averaged_or_centred() -> None:
     """R's options: "fail", "average", "adjust" (R prints 1.09544511501 and 1.2).
 
@@ -297,6 +318,9 @@ def test_a_panel_of_the_stratified_sample_against_r_survey(strat: Any, tmp_path:
     ("keys", "expected"),
     [
         ({"weights": np.array([1.0, -1.0])}, "weights"),
+        ({"weights": np.array([1.0, 0.0])}, "weights"),
+        ({"weights": np.array([1.0, np.nan])}, "weights"),
+        ({"weights": np.ones(3), "fpc": (np.zeros(3),)}, "fewer clusters than were drawn"),
         ({"weights": np.ones((2, 2))}, "weights"),
         ({"weights": np.ones(3), "strata": np.zeros(2, dtype=int)}, "one entry per weight"),
         ({"weights": np.ones(3), "lonely_psu": "ignore"}, "lonely_psu"),

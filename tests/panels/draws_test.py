@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from equipoise.errors import BadInput
 from equipoise.panels import Panel, SurveyDesign, load_panel, read_panel
+from equipoise.panels.resampling import Resampler
 from equipoise.panels.respondents import Respondents
 from tests.panels.files_test import save, survey
 
@@ -121,6 +122,31 @@ def test_lonely_strata_are_resampled_together() -> None:
     rows = Respondents(np.tile([0, 0, 1, 1], 10), codes, [2], design, {})
     size = rows.resample(50, 0, 0).size.sum(axis=1)
     assert size == pytest.approx(np.full(50, 40.0))  # one of two clusters, weights doubled
+
+
+def test_one_lonely_stratum_joins_the_smallest_other_one() -> None:
+    """By hand: clusters {0, 1, 5} are drawn two of three at 3/2, {2, 3, 4} likewise."""
+    cluster = np.repeat(np.arange(6), 10)
+    strata = np.array([0, 0, 1, 1, 1, 2])[cluster]
+    design = SurveyDesign(np.ones(60), strata, (cluster,), lonely_psu="average")
+    rows = Respondents(cluster, np.tile([0, 1], 30)[:, None], [2], design, {})
+    times = Resampler(design)
+    for draw in range(20):
+        taken = times.counts(0, draw, 0)[::10]
+        assert taken[[0, 1, 5]].sum() == 2
+        assert taken[[2, 3, 4]].sum() == 2
+    assert np.array_equal(times.weight, np.full(60, 1.5))
+    assert rows.n == 60
+
+
+def test_cluster_numbers_may_repeat_in_another_stratum() -> None:
+    cluster = np.repeat(np.arange(8), 5)
+    strata = cluster // 4
+    apart = Resampler(SurveyDesign(np.ones(40), strata, (cluster,)))
+    again = Resampler(SurveyDesign(np.ones(40), strata, (cluster % 4,)))
+    assert np.array_equal(apart.counts(0, 3, 0), again.counts(0, 3, 0))
+    assert np.array_equal(apart.weight, again.weight)
+    assert apart.weight[0] == 4 / 3
 
 
 def test_a_draw_that_loses_a_cell_is_drawn_again() -> None:
