@@ -100,6 +100,8 @@ def stated(game: eq.AlignmentGame) -> Stated:
                 network = term.network
             case eq.Subsidy():
                 scores += term.prices
+            case eq.KLConsistency() | eq.AudienceShare() if not weight.any():
+                pass
             case _:
                 raise AssertionError(f"not affine: {term!r}")
     counts = game.agents.counts.astype(np.float64)

@@ -24,6 +24,7 @@ from equipoise.game.terms import (
     Consistency,
     Diversity,
     KLConsistency,
+    Subsidy,
     Variety,
 )
 
@@ -171,12 +172,17 @@ def _incentives(game: AlignmentGame, x: FloatArray) -> tuple[FloatArray, FloatAr
             part = np.broadcast_to(
                 weight * (term.values - term.values.max(axis=-1, keepdims=True)), x.shape
             )
+            rounded = part
         else:
             slope = term.own_gradient(x, game.groups, game.agents)
             best = slope.max(axis=1, keepdims=True, where=np.isfinite(slope), initial=-np.inf)
             part = slope - np.where(np.isfinite(best), best, 0.0)
-        v = v + part
-        size = size + np.abs(part).max(axis=1, where=np.isfinite(part), initial=0.0)
+            # Prices are exact; other slopes carry the rounding of the mixtures themselves.
+            rounded = part if isinstance(term, Subsidy) else slope
+        # A group the agent may never serve stays forbidden, whatever else it pays.
+        with np.errstate(invalid="ignore"):
+            v = np.where(np.isneginf(v) | np.isneginf(part), -np.inf, v + part)
+        size = size + np.abs(rounded).max(axis=1, where=np.isfinite(rounded), initial=0.0)
     return v, size
 
 

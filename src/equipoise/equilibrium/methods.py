@@ -173,8 +173,12 @@ def further(game: AlignmentGame, count: int, seed: int) -> Iterator[Attempt]:
         return
     one_sign = bool((form.gamma >= 0).all() or (form.gamma <= 0).all())
     if one_sign and (form.network is None or form.network.symmetric):
+        # A start that has not come to rest after so many answers is given up.
+        quick = form.scalar_curvature is not None and form.kernel_scale is not None
+        answers = 5000 if quick else 20_000 // max(20, shape[1])
+        brief = PotentialAscent(max_steps=max(25, answers // shape[0]))
         for x0 in network.random_starts(form, count, seed):
-            climbed = _climb(form, x0)
+            climbed = _climb(form, x0, brief if shape[0] <= network.TURN_LIMIT else None)
             yield _attempt(game, climbed, "potential ascent (R11)", "another start", "random")
         return
     for j in range(count):

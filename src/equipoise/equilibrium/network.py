@@ -25,6 +25,9 @@ FloatArray = NDArray[np.float64]
 TURN_LIMIT = 400
 """Up to this many rows agents answer one after another."""
 
+OFTEN_LIMIT = 500
+"""Up to this many weights the conditions are re-solved every 25 sweeps, however far they move."""
+
 
 def random_starts(form: AffineForm, count: int, seed: int) -> list[FloatArray]:
     """Return `count` starting profiles: pure rows, common pure rows and uniform draws in turn."""
@@ -74,9 +77,11 @@ def answer_in_turn(
                 new = maximise(score[None], matrices[i] + inertia[i] * np.eye(k))[0][0]
             moved = max(moved, float(np.abs(new - x[i]).max()))
             x[i] = new
-        if moved < 1e-9 or (sweep % 25 == 0 and moved < 1e-4):
+        if moved < 1e-9 or (sweep % 25 == 0 and (moved < 1e-4 or n * k <= OFTEN_LIMIT)):
             settled = _finish(form, x)
-            if moved < 1e-9 or np.abs(settled - x).max() < 1e-3:
+            # A new profile came back only if every sign agrees: it is at rest.
+            near = settled is not x and (n * k <= OFTEN_LIMIT or np.abs(settled - x).max() < 1e-3)
+            if moved < 1e-9 or near:
                 return settled, sweep
     return _finish(form, x), sweep
 

@@ -83,7 +83,7 @@ def solve_on(
     right = np.concatenate([scores * on / scale[:, None], np.ones((batch, 1))], axis=1)
     found = np.linalg.solve(matrix, right[..., None])[..., 0]
     # One step of refinement: the bordered system loses digits when H is nearly singular.
-    rest = right - np.einsum("bij,bj->bi", matrix, found)
+    rest = right - (matrix @ found[..., None])[..., 0]
     found += np.linalg.solve(matrix, rest[..., None])[..., 0]
     return found[:, :n] * on, found[:, n] * scale
 
@@ -128,7 +128,7 @@ def maximise(
             y, level = solve_on(lead[open_rows], h[open_rows], now)
         except np.linalg.LinAlgError:
             break
-        slack = lead[open_rows] - np.einsum("bij,bj->bi", h[open_rows], y) - level[:, None]
+        slack = lead[open_rows] - (h[open_rows] @ y[..., None])[..., 0] - level[:, None]
         size = np.abs(lead[open_rows]).max(axis=1) + np.abs(h[open_rows]).max(axis=(1, 2))
         noise = 1e-13 * (size + np.abs(level))
         change = (now & (y < -1e-14)) | (~now & (slack > noise[:, None]))
