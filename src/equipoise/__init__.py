@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from equipoise.inclusion.critical import critical_incentives as critical_incentives
     from equipoise.inclusion.exclusion import ExclusionReport as ExclusionReport
     from equipoise.inclusion.exclusion import exclusion as exclusion
+    from equipoise.inclusion.phase_map import phase_map as phase_map
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,7 @@ _HOME = {
     "ExclusionReport": "inclusion.exclusion",
     "exclusion": "inclusion.exclusion",
     "critical_incentives": "inclusion.critical",
+    "phase_map": "inclusion.phase_map",
     "AlignmentGame": "game.alignment_game",
     "Groups": "game.groups",
     "Network": "game.network",
