@@ -193,7 +193,7 @@ def applies(form: AffineForm) -> bool:
     if form.n_groups == 1:
         return True
     basis = tangent(form.n_groups)
-    low = np.linalg.eigvalsh(np.einsum("ja,ijk,kb->iab", basis, build_plain(form).own, basis))
+    low = np.linalg.eigvalsh(basis.T @ build_plain(form).own @ basis)
     return bool((low[:, 0] > 1e-13 * np.abs(low).max()).all())
 
 
