@@ -55,7 +55,9 @@ def wait_for(log: Path, wanted: int | str) -> None:
 def test_ten_kills(tmp_path: Path) -> None:
     """Seven kills among the draws and three while files are written, moments drawn by a seed."""
     study = small_study(tmp_path, draws=200)
-    assert start(study, tmp_path / "whole", tmp_path / "log").wait() == 0
+    process = start(study, tmp_path / "whole", tmp_path / "log")
+    process.communicate()
+    assert process.returncode == 0
     rng = random.Random(2018)
     moments: list[int | str] = [*sorted(rng.sample(range(0, 200, 2), 7)), *["writing"] * 3]
     out, kept = tmp_path / "killed", []
