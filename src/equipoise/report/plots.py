@@ -225,8 +225,8 @@ def profile(result: Result) -> Axes:
     _percent_axis(axes, "weight on each group (numbers in percent)")
     handles, labels = axes.get_legend_handles_labels()
     legend = axes.figure.legend(
-        handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9,
-        labelcolor=INK,
+        handles, labels, loc="outside lower center", frameon=False, fontsize=9, labelcolor=INK,
+        ncols=3 if max(map(len, labels)) <= 22 else 2,
     )  # fmt: skip
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -160,9 +160,10 @@ def _topics(result: Result) -> list[str]:
             if row["joint_verdict"] == "excluded":
                 out.setdefault(row["group"], []).append(game["topic"])
     count = sum(len(on) for on in out.values())
+    how_many = "none" if count == 0 else _count(count)
     text = (
-        f"Topic by topic, {_count(count)} of the {cells} pairs of a group and a topic "
-        f"{'is' if count == 1 else 'are'} left out for certain, all pairs taken together"
+        f"Topic by topic, {how_many} of the {cells} pairs of a group and a topic "
+        f"{'is' if count < 2 else 'are'} left out for certain, all pairs taken together"
     )
     if not out:
         return [text + "."]
@@ -211,7 +212,7 @@ def method(result: Result) -> list[str]:
             f"Uncertainty: {uncertainty['how']}, {uncertainty['draws']:,} draws. Everything "
             "measured on the same people is redrawn together, and every draw is solved and "
             f"examined as a game of its own ({uncertainty['games']:,} games; in none could an "
-            f"agent gain more than {uncertainty['max_gap']:.1e} by moving alone)."
+            f"agent gain more than {_gap(uncertainty['max_gap'])} by moving alone)."
         )
     if settings["identical"] and not settings["symmetric"]:
         out.append(
@@ -221,13 +222,17 @@ def method(result: Result) -> list[str]:
     return out
 
 
+def _gap(gap: float) -> str:
+    return f"{gap:.1e}" if gap > 1e-15 else "a rounding error"
+
+
 def certificate(result: Result) -> list[str]:
     """Return what the certificate proves, and what it does not."""
     exam = result["certificate"]
     unique = exam["uniqueness"]
     out = [
         f"{exam['outcome']} Checked from the game alone, not by the solver: no agent can gain more "
-        f"than {exam['max_gap']:.1e} by moving alone; its utility spans "
+        f"than {_gap(exam['max_gap'])} by moving alone; its utility spans "
         f"{exam['utility_range']:.3g}. Tolerance: {exam['tol']:g} of that span.",
     ]
     if unique["verdict"] == "proved":
