@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -67,6 +68,13 @@ def complain(kind: str) -> Mapping[str, Any]:
             return {"x": np.array([object()])}
         case _:
             return [1, 2, 3]  # type: ignore[return-value]  # what a wrong function would do
+
+
+def where(wait: float) -> Mapping[str, Any]:
+    """Say on which node of a Ray cluster this runs."""
+    time.sleep(wait)
+    context = importlib.import_module("ray").get_runtime_context()
+    return {"node": np.array(context.get_node_id())}
 
 
 class Holder:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
@@ -66,8 +67,9 @@ class Ray:
         opened = not ray.is_initialized()
         if opened:
             try:
+                _knock(self.address)
                 ray.init(address=self.address or "auto", log_to_driver=False)
-            except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
+            except (RuntimeError, ValueError, OverflowError, OSError) as error:
                 first = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise BadInput(
                     f"address: no Ray cluster answers at {self.address or 'this machine'} "
@@ -80,6 +82,13 @@ class Ray:
             crew.end()
             if opened:
                 ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Raise OSError at once where nobody listens: Ray itself would wait for minutes."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 class RayCrew:

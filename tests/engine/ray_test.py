@@ -1,0 +1,142 @@
+"""A real two-node Ray cluster on this machine. Witness: the local engine, byte for byte."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from equipoise.engine import ChunkStore, Local, PieceFailed, Ray, run
+from equipoise.engine.store import pack
+from equipoise.errors import BadInput, MissingExtra
+from tests.engine import work
+
+ROOT = Path(__file__).parents[2]
+RAY = importlib.util.find_spec("ray") is not None
+NEEDS_RAY = pytest.mark.skipif(not RAY, reason="needs Ray: pip install 'equipoise[ray]'")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two nodes of two processors each, as processes of their own."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [before])])
+    made = importlib.import_module("ray.cluster_utils").Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False}
+    )
+    made.add_node(num_cpus=2)
+    yield made
+    made.shutdown()
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
+
+
+def as_bytes(found: list[tuple[int, Any]]) -> list[tuple[int, bytes]]:
+    return [(number, pack(arrays)) for number, arrays in found]
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+def test_two_nodes_give_the_bytes_of_this_machine(cluster: Any, tmp_path: Path) -> None:
+    pieces = [{"number": n} for n in range(24)]
+    expected = as_bytes(list(run(Local(2), work.product, pieces)))
+    engine = Ray(cluster.address)
+    assert as_bytes(list(run(engine, work.product, pieces))) == expected
+    store = ChunkStore(tmp_path / "store")
+    assert as_bytes(list(run(engine, work.product, pieces, store=store))) == expected
+    # What the cluster kept, this machine reads.
+    assert as_bytes(list(run(Local(1), work.product, pieces, store=store))) == expected
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+def test_work_runs_on_both_nodes(cluster: Any) -> None:
+    pieces = [{"wait": 0.4}] * 12
+    nodes = {str(arrays["node"]) for _, arrays in run(Ray(cluster.address), work.where, pieces)}
+    assert len(nodes) == 2
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+def test_a_killed_worker_costs_only_its_piece(cluster: Any, tmp_path: Path) -> None:
+    log, mark = tmp_path / "log", tmp_path / "mark"
+    pieces = [{"number": n, "mark": str(mark), "log": str(log)} for n in range(8)]
+    found = list(run(Ray(cluster.address), work.die_once, pieces))
+    assert [int(arrays["number"]) for _, arrays in found] == list(range(8))
+    assert sorted(work.noted(log)) == [0, 1, 2, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+def test_failures_are_the_same_sentences(cluster: Any) -> None:
+    with pytest.raises(BadInput, match="^weight: -1 is negative"):
+        list(run(Ray(cluster.address), work.complain, [{"kind": "ours"}]))
+    with pytest.raises(PieceFailed, match="piece 1 of .*:die was lost by the cluster"):
+        list(run(Ray(cluster.address), work.die, [{"number": n} for n in range(2)]))
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interrupt_keeps_what_is_done(cluster: Any, tmp_path: Path) -> None:
+    log, store = tmp_path / "log", ChunkStore(tmp_path / "store")
+    pieces = [{"number": n, "wait": 0.3, "log": str(log)} for n in range(24)]
+
+    def tell(done: int, total: int, what: str) -> None:
+        if done == 6:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match=r"interrupted after \d+ of 24 pieces, which are"):
+        list(run(Ray(cluster.address), work.product, pieces, store=store, progress=tell))
+    kept = len(list(store.folder.glob("*.npz")))
+    assert 6 <= kept < 24
+    log.unlink()
+    found = as_bytes(list(run(Ray(cluster.address), work.product, pieces, store=store)))
+    assert len(work.noted(log)) == 24 - kept
+    assert found == as_bytes(list(run(Local(2), work.product, pieces)))
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+def test_a_lost_node_costs_only_what_it_had(cluster: Any, tmp_path: Path) -> None:
+    third = cluster.add_node(num_cpus=1)
+    lost: list[Any] = []
+
+    def tell(done: int, total: int, what: str) -> None:
+        if done == 4 and not lost:
+            lost.append(cluster.remove_node(third, allow_graceful=False))
+
+    pieces = [{"number": n, "wait": 0.2} for n in range(20)]
+    found = as_bytes(list(run(Ray(cluster.address), work.product, pieces, progress=tell)))
+    assert len(lost) == 1
+    assert found == as_bytes(list(run(Local(2), work.product, [{"number": n} for n in range(20)])))
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense", "a:99999999"])
+def test_an_address_without_a_cluster_is_one_sentence(address: str) -> None:
+    with pytest.raises(BadInput, match="no Ray cluster answers at"):
+        list(run(Ray(address), work.product, [{"number": 1}]))
+
+
+@pytest.mark.skipif(RAY, reason="Ray is installed here")
+def test_without_ray_the_extra_is_named() -> None:
+    with pytest.raises(MissingExtra, match=r"pip install 'equipoise\[ray\]'"):
+        list(run(Ray(), work.product, [{"number": 1}]))
