@@ -56,7 +56,8 @@ def map_(
         bool, typer.Option("--draws", help="Map every joint draw of the game file, too.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of arrays, table and figure [default: out/NAME-map].")
+        Path | None,
+        typer.Option(help="Folder of arrays, table and figure [default: out/NAME-map]."),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -145,12 +146,10 @@ def _csv(found: PhaseMap) -> str:
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    head: list[str] = []
-    for row in found.to_rows():
-        if not head:
-            head = list(row)
-            writer.writerow([neutral(name) for name in head])
-        writer.writerow([neutral(cell) for cell in row.values()])
+    columns = found.to_columns()
+    columns["excluded"] = [neutral(text) for text in columns["excluded"]]
+    writer.writerow([neutral(name) for name in columns])
+    writer.writerows(zip(*columns.values(), strict=True))
     return out.getvalue()
 
 

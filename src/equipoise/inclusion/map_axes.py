@@ -107,7 +107,9 @@ def _check_range(name: str, kind: str, values: FloatArray) -> None:
     if kind in ("attractiveness", "consistency", "variety") and values[0] < 0:
         raise BadInput(f"axis {name}: {values[0]:g} is negative; write a weight >= 0")
     if kind == "anchor" and not (values[0] >= 0 and values[-1] <= 1):
-        raise BadInput(f"axis {name}: an anchor is a weight from 0 to 1; write e.g. {name}=0:0.5:50")
+        raise BadInput(
+            f"axis {name}: an anchor is a weight from 0 to 1; write e.g. {name}=0:0.5:50"
+        )
     if kind == "share" and not (values[0] > 0 and values[-1] < 1):
         raise BadInput(
             f"axis {name}: a share lies strictly between 0 and 1; write e.g. {name}=0.05:0.5:50"
@@ -250,9 +252,7 @@ def _weighted(game: AlignmentGame, kind: str, value: float) -> Term:
             return Variety(scaled(kind, v.weight, value, counts), v.matrix)
 
 
-def scaled(
-    kind: str, weight: FloatArray, value: float, counts: NDArray[np.int64]
-) -> FloatArray:
+def scaled(kind: str, weight: FloatArray, value: float, counts: NDArray[np.int64]) -> FloatArray:
     """Return a common weight replaced by `value`, or weights per agent scaled to that mean."""
     if weight.ndim == 0 or np.ptp(weight) == 0:
         return np.full(weight.shape, value)
@@ -278,7 +278,9 @@ def valued(
     return out
 
 
-def moved(mixtures: FloatArray, targets: Mapping[int, float]) -> FloatArray:
+def moved(
+    mixtures: FloatArray, targets: Mapping[int, float] | Mapping[int, FloatArray]
+) -> FloatArray:
     """Return mixtures (..., groups) with some weights set and the others scaled to keep sum 1.
 
     Others that are all 0 share the rest equally.
@@ -290,7 +292,7 @@ def moved(mixtures: FloatArray, targets: Mapping[int, float]) -> FloatArray:
     """
     out = np.array(mixtures)
     rest = np.setdiff1d(np.arange(out.shape[-1]), list(targets))
-    left = 1.0 - sum(targets.values())
+    left = np.asarray(1.0 - sum(targets.values()))[..., None]
     total = out[..., rest].sum(axis=-1, keepdims=True)
     part = np.where(total > 0, out[..., rest] / np.where(total > 0, total, 1.0), 1.0 / rest.size)
     out[..., rest] = left * part

@@ -59,8 +59,8 @@ def solve_cells(
 ) -> CellResults:
     """Solve and examine every cell of a game of identical agents.
 
-    Cells are batched; where the symmetric programme is not concave (herding, or no curvature)
-    `solve` is asked, cell by cell, and its equilibrium may treat agents differently.
+    Cells are batched; where the symmetric programme is not concave (herding, or no curvature),
+    or a gap is too large, `solve` is asked, and its equilibrium may treat agents differently.
 
     Parameters
     ----------
@@ -99,10 +99,11 @@ def solve_cells(
         for done, _ in enumerate(threads.map(work, range(0, n, step))):
             if progress is not None:
                 progress(min(n, (done + 1) * step), n, "cells")
-    coverage = top
-    if flat:
+    flat.append(np.flatnonzero((status == Status.failed) & np.isfinite(gap)))
+    coverage, apart = top, np.sort(np.concatenate(flat))
+    if apart.size:
         coverage = top.copy()
-        for at in np.sort(np.concatenate(flat)):
+        for at in apart:
             point = {name: float(column[at]) for name, column in columns.items()}
             top[at], coverage[at], gap[at], status[at] = solve_one(game, point)
     return CellResults(top, coverage, gap, status)

@@ -25,7 +25,7 @@ __all__ = ["Cells", "Family", "family", "link_range", "multiple", "tangent_range
 FloatArray = NDArray[np.float64]
 
 EXACT_LINKS = 1500
-"""Networks up to this size have the eigenvalues of their links computed; larger ones are bounded."""
+"""Up to this size the eigenvalues of a network's links are computed; beyond, bounded."""
 
 
 @final
@@ -59,7 +59,8 @@ class Cells:
     def scores(self) -> FloatArray:
         """Return s measured from the best group's appeal, (groups, cells)."""
         level = self.values - self.values.max(axis=0)
-        return self.alpha * level + self.beta * (self.metric @ self.anchor) + self.prices
+        total = self.alpha * level + self.beta * (self.metric @ self.anchor) + self.prices
+        return np.asarray(total)
 
     @property
     def weights(self) -> FloatArray:
@@ -179,9 +180,7 @@ def family(game: AlignmentGame) -> Family | None:
         kernel=square(None if met is None else met.kernel),
     )  # fmt: skip
     symmetric = network is None or network.symmetric
-    return Family(
-        game.groups.labels, base, meets, link_range(game), symmetric, network is None
-    )
+    return Family(game.groups.labels, base, meets, link_range(game), symmetric, network is None)
 
 
 def link_range(game: AlignmentGame) -> tuple[float, float]:

@@ -84,9 +84,9 @@ class _Grid:
         same = all(np.array_equal(self.excluded[at], self.excluded[corners[0]]) for at in corners)
         certified = all(self.status[at] != Status.failed for at in corners)
         if same and certified:
-            inside = (*plane, slice(i0, i1 + 1), slice(j0, j1 + 1))
-            fresh = self.status[inside] == Status.inferred
-            self.excluded[inside][fresh] = self.excluded[corners[0]]
+            part = (slice(i0, i1 + 1), slice(j0, j1 + 1))
+            fresh = self.status[plane][part] == Status.inferred
+            self.excluded[plane][part][fresh] = self.excluded[corners[0]]
             return
         for a, b in _halves(i0, i1):
             for c, d in _halves(j0, j1):

@@ -79,7 +79,7 @@ def unique(cells: Cells, family: Family) -> BoolArray:
     for link in family.links:
         proved &= _definite(cells, cells.gamma * link, exactly=family.symmetric)
     plain = [multiple(m) for m in (cells.metric, cells.breadth, cells.kernel)]
-    if family.everybody and None not in plain and plain[2] == 1.0:
+    if family.everybody and plain[0] is not None and plain[1] is not None and plain[2] == 1.0:
         h = cells.beta * plain[0] + cells.rho * plain[1]
         score = cells.scores
         ordered = np.partition(score, -2, axis=0) if len(score) > 1 else score

@@ -159,32 +159,37 @@ class PhaseMap:
         flat = self.excluded.reshape(-1, len(self.groups))
         packed = np.packbits(flat, axis=1)
         _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-        names = [tuple(g for g, out in zip(self.groups, flat[i], strict=True) if out) for i in first]
+        names = [
+            tuple(g for g, out in zip(self.groups, flat[i], strict=True) if out) for i in first
+        ]
         return names, which.reshape(self.status.shape)
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Return the table of cells column by column; see `to_rows`."""
+        names, which = self.sets()
+        grids = np.meshgrid(*(one.values for one in reversed(self.axes)), indexing="ij")
+        sides = zip(self.axes, reversed(grids), strict=True)
+        out: dict[str, list[Any]] = {one.name: grid.ravel().tolist() for one, grid in sides}
+        number = which.ravel().tolist()
+        texts, kinds = ["; ".join(name) for name in names], [one.name for one in Status]
+        out["n_excluded"] = [len(names[i]) for i in number]
+        out["excluded"] = [texts[i] for i in number]
+        out["status"] = [kinds[i] for i in self.status.ravel().tolist()]
+        out["relative_gap"] = self.relative_gap.ravel().tolist()
+        if self.drawn is not None:
+            chance = self.drawn.probability.reshape(-1, len(self.groups)).T
+            for label, column in zip(self.groups, chance, strict=True):
+                out[f"probability {label}"] = column.tolist()
+        return out
 
     def to_rows(self) -> Iterator[dict[str, Any]]:
         """Yield one plain dict per cell: axes, how many groups and which are excluded, status.
 
         With draws also the probability of exclusion per group, `probability LABEL`.
         """
-        names, which = self.sets()
-        texts = ["; ".join(name) for name in names]
-        chance = self.probability
-        for at in np.ndindex(self.status.shape):
-            place = zip(self.axes, reversed(at), strict=True)
-            row: dict[str, Any] = {one.name: float(one.values[i]) for one, i in place}
-            row |= {
-                "n_excluded": len(names[which[at]]),
-                "excluded": texts[which[at]],
-                "status": Status(self.status[at]).name,
-                "relative_gap": float(self.relative_gap[at]),
-            }
-            if chance is not None:
-                row |= {
-                    f"probability {label}": float(p)
-                    for label, p in zip(self.groups, chance[at], strict=True)
-                }
-            yield row
+        columns = self.to_columns()
+        for values in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, values, strict=True))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all arrays to an .npz file (no pickles); labels stand in `groups` and `axes`."""

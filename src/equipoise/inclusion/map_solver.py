@@ -22,9 +22,7 @@ ZERO = 8 * float(np.finfo(np.float64).eps)
 """A weight below this times the number of groups is rounding: at the boundary a group is out."""
 
 
-def maximise_cells(
-    scores: FloatArray, weights: FloatArray, matrices: FloatArray
-) -> FloatArray:
+def maximise_cells(scores: FloatArray, weights: FloatArray, matrices: FloatArray) -> FloatArray:
     r"""Return the maximiser of every cell's programme, :math:`G = \sum_m w_m M_m`.
 
     Parameters
@@ -120,7 +118,7 @@ def _times(w: FloatArray, matrices: FloatArray, x: FloatArray) -> FloatArray:
     total = w[0] * (matrices[0] @ x)
     for weight, matrix in zip(w[1:], matrices[1:], strict=True):
         total += weight * (matrix @ x)
-    return total
+    return np.asarray(total)
 
 
 def _eliminate(a: FloatArray) -> None:

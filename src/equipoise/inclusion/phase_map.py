@@ -124,7 +124,7 @@ def phase_map(
     wide = (*shape, len(game.groups))
     drawn = None
     if draws is not None:
-        drawn = _drawn(game, axes, below, _fields(game, draws), progress)
+        drawn = _drawn(game, axes, below, _fields(game, draws), refine, progress)
     return PhaseMap(
         axes=tuple(axes),
         groups=game.groups.labels,
@@ -186,6 +186,7 @@ def _drawn(
     axes: list[Axis],
     below: float,
     fields: Mapping[str, FloatArray],
+    refine: int,
     progress: Progress | None,
 ) -> DrawnMap:
     """Make the map of every draw and keep what is asked of it."""
@@ -199,13 +200,13 @@ def _drawn(
     for number, one in enumerate(drawn_games(game, fields)):
         kin = family(one)
         if kin is None:
-            found, out = solve_grid(one, axes[::-1], below, 0)
+            found, out = solve_grid(one, axes[::-1], below, refine)
         else:
             found = solve_cells(one, kin, columns)
             out = left_out(found.top_weight, below)
         counts += out
         share[number], anywhere[number] = out.mean(axis=0), out.any(axis=1).mean()
-        worst = max(worst, float(found.relative_gap.max()))
+        worst = max(worst, float(np.nanmax(found.relative_gap)))
         failed += int((found.status == Status.failed).sum())
         if progress is not None:
             progress(number + 1, total, "draws")

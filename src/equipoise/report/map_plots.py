@@ -17,14 +17,15 @@ from equipoise.display import shortened
 from equipoise.errors import BadInput, MissingExtra
 from equipoise.inclusion.map_axes import Axis
 from equipoise.inclusion.map_status import Status
-from equipoise.report.plots import FAINT, INK, PAPER
+from equipoise.report.plots import BLUE, FAINT, INK, PAPER, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from equipoise.equilibrium.dynamics import Path
     from equipoise.inclusion.map_result import PhaseMap
 
-__all__ = ["map_figure", "phase_map", "probability_map"]
+__all__ = ["map_figure", "path", "phase_map", "probability_map"]
 
 FloatArray = NDArray[np.float64]
 
@@ -101,7 +102,12 @@ def phase_map(found: PhaseMap, *, plane: int = 0) -> Axes:
     axes.set_ylim(y[0], y[-1])
     _name_lines(axes, [(curve.group, curve.points) for curve in lines])
     _dress(axes, found, plane)
-    _count_key(axes, count, colors, status)
+    title = "groups that no agent serves"
+    if found.below > 0:
+        title = f"groups whose top weight is below {found.below:g}"
+    if lines:
+        title += "; a line is where the group named on it drops out"
+    _count_key(axes, count, colors, status, title)
     return axes
 
 
@@ -149,7 +155,7 @@ def _dress(axes: Axes, found: PhaseMap, plane: int) -> None:
 
 
 def _count_key(
-    axes: Axes, count: NDArray[np.int64], colors: Any, status: NDArray[np.uint8]
+    axes: Axes, count: NDArray[np.int64], colors: Any, status: NDArray[np.uint8], title: str
 ) -> None:
     from matplotlib.patches import Patch
 
@@ -166,7 +172,7 @@ def _count_key(
         handles.append(Patch(facecolor=PAPER, edgecolor=INK, hatch="....", label="inferred"))
     axes.figure.legend(
         handles=handles, loc="outside lower center", ncols=min(8, len(handles)), frameon=False,
-        fontsize=9.5, labelcolor=INK, title="groups that no agent serves",
+        fontsize=9.5, labelcolor=INK, title=title,
         title_fontproperties={"size": 9.5}, handlelength=1.4, columnspacing=1.4,
     )  # fmt: skip
 
@@ -264,13 +270,65 @@ def probability_map(found: PhaseMap, group: str, *, plane: int = 0) -> Axes:
     axes.set_ylim(y[0], y[-1])
     _dress(axes, found, plane)
     bar = axes.figure.colorbar(mesh, ax=axes, shrink=0.85, pad=0.02)
-    bar.outline.set_edgecolor(INK)  # type: ignore[operator]  # matplotlib types it as a method
+    bar.outline.set_edgecolor(INK)
     bar.ax.tick_params(colors=INK, labelsize=9)
     bar.set_label(f"share of draws without {shortened(group, 26)}", color=INK, fontsize=10)
     return axes
 
 
-VERMILLION = "#d55e00"
+def path(found: Path, *, start: int = 0, below: float = 0.0) -> Axes:
+    """Draw the coverage of every group over time, from one start.
+
+    Parameters
+    ----------
+    found : Path
+    start : int
+        Which of the starts.
+    below : float
+        Exclusion threshold on top weight: the time a group falls below it is marked.
+
+    Returns
+    -------
+    Axes
+        Vermillion and dashed: groups excluded at the end. A cross: where one is excluded first.
+    """
+    if not -len(found.final) <= start < len(found.final):
+        raise BadInput(f"start: {start} is not one of the {len(found.final)} starts of this path")
+    axes = _new_axes((7.2, 4.4))
+    cover, when = found.coverage[start], found.time_below(below)[start]
+    top = found.top_weight[start, -1]
+    out = top < below if below > 0 else top == 0.0
+    for k in range(len(found.groups)):
+        axes.plot(found.times, cover[:, k], color=VERMILLION if out[k] else BLUE,
+                  linestyle="--" if out[k] else "-", linewidth=1.7)  # fmt: skip
+        if np.isfinite(when[k]):
+            height = float(np.interp(when[k], found.times, cover[:, k]))
+            axes.plot(when[k], height, "X", color=VERMILLION, markersize=8, markeredgecolor=PAPER,
+                      clip_on=False, zorder=5)  # fmt: skip
+    axes.set_xlim(0, found.times[-1])
+    axes.set_ylim(bottom=0)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    _name_ends(axes, found.groups, cover[-1])
+    unit = "rounds of best responses" if found.kind == "best-response" else "time"
+    said = "" if found.converged[start] else " (did not converge)"
+    axes.set_xlabel(unit + said, color=INK, fontsize=10.5)
+    axes.set_ylabel("coverage (mean weight)", color=INK, fontsize=10.5)
+    return axes
+
+
+def _name_ends(axes: Axes, groups: Sequence[str], ends: FloatArray) -> None:
+    """Write names beside the ends of lines, moved apart where they would touch."""
+    low, high = axes.get_ylim()
+    gap = 0.055 * (high - low)
+    order = np.argsort(ends, kind="stable")
+    heights = ends[order].astype(float)
+    for i in range(1, heights.size):
+        heights[i] = max(heights[i], heights[i - 1] + gap)
+    for k, height in zip(order, heights, strict=True):
+        axes.annotate(shortened(groups[k], 26), (1.01, height),
+                      xycoords=axes.get_yaxis_transform(), va="center", fontsize=9.5, color=INK,
+                      annotation_clip=False, parse_math=False)  # fmt: skip
 
 
 def map_figure(found: PhaseMap) -> bytes:
