@@ -110,24 +110,23 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
                 inverse = 1.0 / h[b]
                 for k in range(k_count):
                     profile[i + b, k] = t[k, b] * inverse
-        else:
-            for b in range(n):
-                scale[b] *= gamma[i + b] if many_gamma else gamma[0]
+        for b in range(n):
+            scale[b] *= gamma[i + b] if many_gamma else gamma[0]
+        for b in range(BLOCK):
+            total[b] = scale[b] / served[b]
+        for k in range(k_count):
+            sum_k = 0.0
             for b in range(BLOCK):
-                total[b] = scale[b] / served[b]
-            for k in range(k_count):
+                on = 1.0 if t[k, b] > 0.0 else 0.0
+                t[k, b] = on
+                sum_k += on * scale[b]
+            jacobian[k_count, k] += sum_k
+        for k in range(k_count):
+            for b in range(BLOCK):
+                lam[b] = t[k, b] * total[b]
+            for j in range(k, k_count):
                 sum_k = 0.0
                 for b in range(BLOCK):
-                    on = 1.0 if t[k, b] > 0.0 else 0.0
-                    t[k, b] = on
-                    sum_k += on * scale[b]
-                jacobian[k_count, k] += sum_k
-            for k in range(k_count):
-                for b in range(BLOCK):
-                    lam[b] = t[k, b] * total[b]
-                for j in range(k, k_count):
-                    sum_k = 0.0
-                    for b in range(BLOCK):
-                        sum_k += lam[b] * t[j, b]
-                    jacobian[k, j] += sum_k
+                    sum_k += lam[b] * t[j, b]
+                jacobian[k, j] += sum_k
         i += n

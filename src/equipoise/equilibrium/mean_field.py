@@ -31,6 +31,19 @@ MAX_STEPS = 80
 
 @final
 @dataclass(frozen=True, eq=False)
+class Answer:
+    """What the agents answer to a coverage m."""
+
+    excess: FloatArray
+    """F(m), (groups,)."""
+    jacobian: Callable[[], FloatArray]
+    """Q at m, on demand."""
+    profile: FloatArray | None
+    """x_i(m), where it was written."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Problem:
     """The aggregative game as the iteration sees it, answered by NumPy."""
 
@@ -52,10 +65,10 @@ class Problem:
         x, self.warm["served"] = maximise(tilted, self.own, served=self.warm.get("served"))
         return x
 
-    def evaluate(self, m: FloatArray) -> tuple[FloatArray, Callable[[], FloatArray]]:
-        """Return the coverage answered to m, and the Jacobian Q on demand."""
+    def evaluate(self, m: FloatArray, near: bool) -> Answer:
+        """Answer coverage m; `near` changes nothing here."""
         x = self.respond(m)
-        return self.share @ x, lambda: self.jacobian(x > 0)
+        return Answer(self.share @ x - m, lambda: self.jacobian(x > 0), x)
 
     def jacobian(self, served: NDArray[np.bool_]) -> FloatArray:
         r"""Return :math:`Q = \sum_i (n_i/N)\,\gamma'_i P_i` (R7), (groups, groups)."""
@@ -102,7 +115,8 @@ class CompiledProblem:
     """λ_i of the last answer, (rows,): where the next one starts."""
     asked: list[bool] = field(default_factory=list)
 
-    def _pass(self, m: FloatArray, profile: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    def evaluate(self, m: FloatArray, near: bool) -> Answer:
+        """Answer coverage m in one pass; close to the end (`near`) write the profile, too."""
         from equipoise.equilibrium.kernels import answer_pass
 
         form, k, rows = self.form, self.form.n_groups, len(self.level)
@@ -112,33 +126,24 @@ class CompiledProblem:
         given = [read(a) for a in (form.values, form.alpha, form.pull, form.beta, form.common)]
         tilt = read(np.asarray(pressure(self.kernel, m)))
         own = [read(a) for a in (self.gamma, self.own, self.share)]
-        out = np.empty((1, k)) if profile is None else profile
+        profile = np.empty((rows, k)) if near else np.empty((1, k))
         warm = bool(self.asked)
-
         run: Callable[..., None] = answer_pass
 
         def work(chunk: int, low: int, high: int) -> None:
             run(
-                *given, tilt, *own, self.level, warm, out, profile is not None, low, high,
+                *given, tilt, *own, self.level, warm, profile, near, low, high,
                 mean[chunk], jacobian[chunk],
             )  # fmt: skip
 
         compiled.each_chunk(rows, work)
         self.asked.append(True)
-        return mean.sum(axis=0), jacobian.sum(axis=0)
-
-    def respond(self, m: FloatArray) -> FloatArray:
-        """Return x_i(m), (rows, groups)."""
-        x = np.empty((len(self.level), self.form.n_groups))
-        self._pass(m, x)
-        return x
-
-    def evaluate(self, m: FloatArray) -> tuple[FloatArray, Callable[[], FloatArray]]:
-        """Return the coverage answered to m, and the Jacobian Q on demand."""
-        mean, parts = self._pass(m, None)
+        parts = jacobian.sum(axis=0)
         upper = np.triu(parts[:-1])
         outer = upper + upper.T - np.diag(np.diag(upper))
-        return mean, lambda: np.diag(parts[-1]) - outer
+        return Answer(
+            mean.sum(axis=0) - m, lambda: np.diag(parts[-1]) - outer, profile if near else None
+        )
 
 
 def pressure(kernel: FloatArray | float, m: FloatArray) -> FloatArray:
@@ -221,20 +226,18 @@ def solve_mean_field(
     steps = 0
     if start is None and form.n_rows >= compiled.ROWS:
         m, steps = _sampled_start(form, m)
-    problem = build(form)
-    found, more = _newton(problem, m)
+    x, _, more = _newton(build(form), m)
     steps += more
-    if found is not None:
-        return problem.respond(found), steps
+    if x is not None:
+        return x, steps
     # Continuation: follow the answer while extra curvature σ falls to zero.
     size = float(np.abs(form.weight).max())
     for extra in [*(size * 4.0**-j for j in range(16)), 0.0]:
-        guess, more = _newton(build(form, extra), m)
+        x, m, more = _newton(build(form, extra), m)
         steps += more
-        if guess is None:
+        if x is None:
             return None
-        m = guess
-    return problem.respond(m), steps
+    return None if x is None else (x, steps)
 
 
 def _sampled_start(form: AffineForm, m: FloatArray) -> tuple[FloatArray, int]:
@@ -245,10 +248,11 @@ def _sampled_start(form: AffineForm, m: FloatArray) -> tuple[FloatArray, int]:
     def some(array: FloatArray) -> FloatArray:
         return array[rows] if len(array) == form.n_rows else array
 
-    agents = Agents({str(i): int(c) for i, c in enumerate(form.agents.counts[rows])})
+    counts = form.agents.counts[rows]
+    typed = {str(i): int(c) for i, c in enumerate(counts)} if form.agents.typed else counts.size
     sample = dataclasses.replace(
         form,
-        agents=agents,
+        agents=Agents(typed),
         values=some(form.values),
         alpha=some(form.alpha),
         pull=some(form.pull),
@@ -258,36 +262,41 @@ def _sampled_start(form: AffineForm, m: FloatArray) -> tuple[FloatArray, int]:
     )
     if not applies(sample):
         return m, 0
-    found, steps = _newton(build_plain(sample), m)
-    return (m if found is None else found), steps
+    x, found, steps = _newton(build_plain(sample), m)
+    return (m if x is None else found), steps
 
 
-def _newton(problem: Problem | CompiledProblem, m: FloatArray) -> tuple[FloatArray | None, int]:
+def _newton(
+    problem: Problem | CompiledProblem, m: FloatArray
+) -> tuple[FloatArray | None, FloatArray, int]:
+    """Return (profile or None, coverage, steps)."""
     own = problem.own if problem.own.ndim == 1 else np.abs(problem.own).max(axis=(1, 2))
     floor = 4e-16 * (1.0 + float((np.abs(problem.gamma) / own).max()))
-    answered, jacobian = problem.evaluate(m)
-    value = answered - m
-    best, best_size = m, float(np.abs(value).max())
-    stalled = 0
-    step = 0
+    answer = problem.evaluate(m, False)
+    best, best_answer, best_size = m, answer, float(np.abs(answer.excess).max())
+    stalled = step = 0
     while step < MAX_STEPS and best_size > floor and stalled < 3:
         step += 1
-        direction = _direction(problem.kernel, value, jacobian)
-        m, value, jacobian = _search(problem, m, value, direction)
-        size = float(np.abs(value).max())
+        direction = _direction(problem.kernel, answer)
+        # Newton squares the error: the next answer may be the last.
+        m, answer = _search(problem, m, answer, direction, best_size < 1e-6)
+        size = float(np.abs(answer.excess).max())
         stalled = 0 if size < 0.5 * best_size else stalled + 1
         if size < best_size:
-            best, best_size = m, size
-    settled = best_size <= max(1e3 * floor, 1e-13)
-    return (best if settled else None), step
+            best, best_answer, best_size = m, answer, size
+        if stalled and best_size <= 32 * floor:
+            break
+    if best_size > max(1e3 * floor, 1e-13):
+        return None, best, step
+    x = best_answer.profile
+    return (problem.evaluate(best, True).profile if x is None else x), best, step
 
 
-def _direction(
-    kernel: FloatArray | float, value: FloatArray, jacobian: Callable[[], FloatArray]
-) -> FloatArray:
+def _direction(kernel: FloatArray | float, answer: Answer) -> FloatArray:
     """Newton's direction (I + QS)⁻¹F; plain F where herding makes the matrix singular."""
+    value = answer.excess
     try:
-        q = jacobian()
+        q = answer.jacobian()
         coupling = q * kernel if isinstance(kernel, float) else q @ kernel
         return np.asarray(np.linalg.solve(np.eye(value.size) + coupling, value), dtype=np.float64)
     except np.linalg.LinAlgError:
@@ -295,8 +304,12 @@ def _direction(
 
 
 def _search(
-    problem: Problem | CompiledProblem, m: FloatArray, value: FloatArray, direction: FloatArray
-) -> tuple[FloatArray, FloatArray, Callable[[], FloatArray]]:
+    problem: Problem | CompiledProblem,
+    m: FloatArray,
+    answer: Answer,
+    direction: FloatArray,
+    near: bool,
+) -> tuple[FloatArray, Answer]:
     r"""Take the full step unless :math:`\varphi'(1) > \tfrac12|\varphi'(0)|`; then bracket.
 
     :math:`\varphi'(t) = -F(m+td)^\top S d` is nondecreasing and piecewise linear for
@@ -304,28 +317,26 @@ def _search(
     0.1|\varphi'(0)|`. The slope is used, not the value: no cancellation.
     """
     pull = pressure(problem.kernel, direction)
-    slope0 = -float(value @ pull)
+    slope0 = -float(answer.excess @ pull)
     point = m + direction
-    answered, jacobian = problem.evaluate(point)
-    at = answered - point
-    slope1 = -float(at @ pull)
+    answer = problem.evaluate(point, near)
+    slope1 = -float(answer.excess @ pull)
     if slope0 >= 0 or slope1 <= 0.5 * abs(slope0):
-        return point, at, jacobian
+        return point, answer
     low, high, f_low, f_high = 0.0, 1.0, slope0, slope1
     for _ in range(40):
         # Regula falsi, pulled towards the middle so that neither end can stick.
         t = low + (high - low) * min(0.9, max(0.1, -f_low / (f_high - f_low)))
         point = m + t * direction
-        answered, jacobian = problem.evaluate(point)
-        at = answered - point
-        slope = -float(at @ pull)
+        answer = problem.evaluate(point, near)
+        slope = -float(answer.excess @ pull)
         if abs(slope) <= 0.1 * abs(slope0):
             break
         if slope > 0:
             high, f_high = t, slope
         else:
             low, f_low = t, slope
-    return point, at, jacobian
+    return point, answer
 
 
 def settle(form: AffineForm, x: FloatArray, rounds: int = 8) -> FloatArray:
