@@ -154,9 +154,7 @@ def potential(form: Stated) -> tuple[sp.csc_matrix, FloatArray] | None:
     if (sign == 0).any() or np.ptp(sign) != 0 or not np.allclose(links, links.T, atol=0):
         return None
     degrees = links.sum(axis=1)
-    if (degrees == 0).any():
-        return None
-    own = degrees / np.abs(form.gamma)
+    own = np.where(degrees > 0, degrees, 1.0) / np.abs(form.gamma)
     p = sign[0] * sp.kron(sp.csc_matrix(links), sp.csc_matrix(form.kernel))
     p = p + sp.block_diag([c * h for c, h in zip(own, form.curvature, strict=True)])
     return sp.csc_matrix(p), -(own[:, None] * form.scores).reshape(-1)
@@ -199,10 +197,13 @@ def by_osqp(game: eq.AlignmentGame) -> FloatArray | None:
     low = np.concatenate([np.ones(n), np.zeros(n * k)])
     high = np.concatenate([np.ones(n), np.full(n * k, np.inf)])
     solver = osqp.OSQP()
-    solver.setup(
-        sp.csc_matrix(sp.triu(p / size)), q / size, a, low, high,
-        verbose=False, eps_abs=1e-9, eps_rel=1e-9, max_iter=40_000, polishing=True,
-    )  # fmt: skip
+    try:
+        solver.setup(
+            sp.csc_matrix(sp.triu(p / size)), q / size, a, low, high,
+            verbose=False, eps_abs=1e-9, eps_rel=1e-9, max_iter=40_000, polishing=True,
+        )  # fmt: skip
+    except (ValueError, osqp.OSQPException):
+        return None  # "seems to be non-convex": its own rounding at the edge of convexity
     found = solver.solve(raise_error=False)
     if found.info.status_val not in (1, 2):
         return None

@@ -74,7 +74,10 @@ def answer_in_turn(
                 h = matrices[i, 0, 0] + inertia[i]
                 new = project(score[None], np.array([h]))[0]
             else:
-                new = maximise(score[None], matrices[i] + inertia[i] * np.eye(k))[0][0]
+                guess = (x[i] > 0)[None]
+                new = maximise(score[None], matrices[i] + inertia[i] * np.eye(k), served=guess)[0][
+                    0
+                ]
             moved = max(moved, float(np.abs(new - x[i]).max()))
             x[i] = new
         if moved < 1e-9 or (sweep % 25 == 0 and (moved < 1e-4 or n * k <= OFTEN_LIMIT)):

@@ -70,6 +70,15 @@ def solve_on(
         :math:`\lambda`.
     """
     batch, n = scores.shape
+    if batch == 1 and not served.all():
+        # One programme: the groups that are not served need not enter the system at all.
+        on_one = np.flatnonzero(served[0])
+        some, level = solve_on(
+            scores[:, on_one], curvature[:, on_one[:, None], on_one], served[:, on_one]
+        )
+        x = np.zeros((1, n))
+        x[0, on_one] = some[0]
+        return x, level
     on = served.astype(np.float64)
     matrix = np.zeros((batch, n + 1, n + 1))
     matrix[:, :n, :n] = curvature * on[:, :, None] * on[:, None, :]
