@@ -1,0 +1,136 @@
+r"""One pass over one shard: check its numbers, answer a coverage, write its profile (R10).
+
+Each function here is a piece of work for an engine: it is found by its import path and its
+arguments are JSON.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.equilibrium import compiled
+from equipoise.equilibrium.curvature import kernel_spectrum, lowest_curvature
+from equipoise.equilibrium.mean_field import Problem
+from equipoise.equilibrium.shard_exam import profile_file
+from equipoise.equilibrium.shards import opened
+from equipoise.game.affine import AffineForm
+
+__all__ = ["answer_shard", "lowest_programme", "plain_problem", "survey_shard"]
+
+FloatArray = NDArray[np.float64]
+
+
+def survey_shard(game: str, shard: int) -> dict[str, Any]:
+    """Check every number of a shard; return its lowest curvature (and whose) and its scales."""
+    whole = opened(game)
+    lowest, row, ratio, size = np.inf, 0, 0.0, 0.0
+    for block in whole.blocks(shard, check=True):
+        own = lowest_programme(block.form, whole.total)
+        gamma = np.abs(block.form.gamma)
+        if float(own.min()) < lowest:
+            lowest, row = float(own.min()), block.low + int(own.argmin())
+        if lowest > 0:
+            ratio = max(ratio, float((gamma / own).max()) * whole.total / (whole.total - 1))
+        size = max(size, float(gamma.max()))
+    return {"lowest": lowest, "row": row, "ratio": ratio, "size": size}
+
+
+def lowest_programme(form: AffineForm, total: int) -> FloatArray:
+    """Bound the curvature of every row's programme on T from below (exact for S = σI)."""
+    low, _ = lowest_curvature(form)
+    spectrum = kernel_spectrum(form)[0] if form.n_groups > 1 else np.zeros(1)
+    pull = np.where(form.gamma > 0, spectrum.max(initial=0.0), spectrum.min(initial=np.inf))
+    return np.asarray(low - form.gamma * pull / (total - 1))
+
+
+def answer_shard(
+    game: str, shard: int, coverage: list[float], extra: float, out: str | None = None
+) -> dict[str, Any]:
+    """Answer a coverage for one shard; return its sums, and write its profile into `out`."""
+    whole = opened(game)
+    m = np.array(coverage)
+    mean, jacobian = np.zeros(m.size), np.zeros((m.size, m.size))
+    place = None if out is None else profile_file(Path(out), shard)
+    part = None if place is None else place.with_name(f".{place.name}.part")
+    profile = None
+    if part is not None:
+        shape = (whole.lengths[shard], m.size)
+        profile = np.lib.format.open_memmap(part, mode="w+", dtype=np.float64, shape=shape)
+    for block in whole.blocks(shard):
+        rows = None if profile is None else profile[block.low : block.high]
+        more, q = _answer(block.form, whole.total, m, extra, rows)
+        mean += more
+        jacobian += q
+    if profile is not None and part is not None and place is not None:
+        profile.flush()
+        del profile
+        os.replace(part, place)
+    return {"mean": mean, "jacobian": jacobian}
+
+
+def _answer(
+    form: AffineForm, total: int, m: FloatArray, extra: float, profile: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    own, sigma = form.own_weight, form.kernel_scale
+    if own is not None and sigma is not None and compiled.available() and total >= compiled.ROWS:
+        curvature = own - form.weight * (sigma / (total - 1)) + extra
+        return _compiled(form, total, m, curvature, profile)
+    problem = plain_problem(form, total, extra)
+    x = problem.respond(m)
+    if profile is not None:
+        profile[:] = x
+    return problem.share @ x, problem.jacobian(x > 0)
+
+
+def plain_problem(form: AffineForm, total: int, extra: float) -> Problem:
+    """Return the programmes of some rows of a population of `total` agents, for NumPy."""
+    scalar, sigma = form.scalar_curvature, form.kernel_scale
+    if scalar is not None and sigma is not None:
+        own = scalar - form.gamma * sigma / (total - 1) + extra
+    else:
+        own = form.curvature_matrices()
+        own -= (form.gamma / (total - 1))[:, None, None] * form.kernel_matrix()
+        own += extra * np.eye(form.n_groups)
+    return Problem(
+        scores=np.asarray(form.scores),
+        own=own,
+        gamma=form.gamma * total / (total - 1),
+        kernel=sigma if sigma is not None else form.kernel_matrix(),
+        share=np.full(form.n_rows, 1.0 / total),
+    )
+
+
+def _compiled(
+    form: AffineForm, total: int, m: FloatArray, own: FloatArray, profile: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Do the same by compiled passes; only λ of one block is kept, and dropped."""
+    from equipoise.equilibrium.kernels import answer_pass
+
+    k, rows = form.n_groups, form.n_rows
+    chunks = -(-rows // compiled.CHUNK)
+    mean, jacobian = np.zeros((chunks, k)), np.zeros((chunks, k + 1, k))
+    read = compiled.readable
+    given = [read(a) for a in (form.values, form.alpha, form.pull, form.beta, form.common)]
+    tilt = read(np.asarray((form.kernel_scale or 0.0) * m))
+    last = [read(form.weight * (total / (total - 1))), read(own), read(np.array([1.0 / total]))]
+    out = np.empty((1, k)) if profile is None else np.asarray(profile)
+    level = np.empty(rows)
+    call: Callable[..., None] = answer_pass
+
+    def work(chunk: int, low: int, high: int) -> None:
+        call(
+            *given, tilt, *last, level, False, out, profile is not None, low, high,
+            mean[chunk], jacobian[chunk],
+        )  # fmt: skip
+
+    compiled.each_chunk(rows, work)
+    parts = jacobian.sum(axis=0)
+    upper = np.triu(parts[:-1])
+    outer = upper + upper.T - np.diag(np.diag(upper))
+    return mean.sum(axis=0), np.diag(parts[-1]) - outer
