@@ -23,7 +23,7 @@ from equipoise.errors import BadInput, MissingExtra
 if TYPE_CHECKING:
     from equipoise.inclusion.map_result import PhaseMap
 
-__all__ = ["map_"]
+__all__ = ["csv_text", "map_"]
 
 
 def map_(
@@ -86,7 +86,7 @@ def map_(
     folder = make_folder(out or Path("out") / f"{game.stem}-map")
     arrays, rows, figure = folder / "map.npz", folder / "map.csv", folder / "map.png"
     write_whole(arrays, found.to_npz())
-    write_whole(rows, _csv(found).encode())
+    write_whole(rows, csv_text(found).encode())
     drawing: Path | None = figure
     try:
         from equipoise.report.map_plots import map_figure
@@ -141,7 +141,7 @@ def _answer(found: PhaseMap, arrays: Path, rows: Path, figure: Path | None) -> d
     return answer
 
 
-def _csv(found: PhaseMap) -> str:
+def csv_text(found: PhaseMap) -> str:
     from equipoise.report.tables import neutral
 
     out = io.StringIO()

@@ -76,7 +76,7 @@ def _slope(game: AlignmentGame) -> Step:
 
     def general(x: FloatArray) -> FloatArray:
         v = np.stack([game.gradients(game.profile(one)) for one in x])
-        if not np.isfinite(v[x > 0]).all() or np.isposinf(v[np.isfinite(v) | (x > 0)]).any():
+        if not np.isfinite(v[x > 0]).all() or np.isposinf(v).any():
             raise BadInput("start: a payoff has no slope there; start with every group served")
         return np.where(np.isfinite(v), v, 0.0)
 
