@@ -15,6 +15,9 @@ FloatArray = NDArray[np.float64]
 DENSE_LIMIT = 1500
 """Largest (agents × directions) matrix whose spectrum is computed whole."""
 
+MANY_ROWS = 10_000
+"""Above this many rows the smallest diagonal entry serves as the bound, where it is positive."""
+
 
 def tangent_curvatures(form: AffineForm, rows: NDArray[np.intp]) -> FloatArray:
     """Return H_i restricted to T, (len(rows), K−1, K−1)."""
@@ -97,11 +100,11 @@ def block_modulus(form: AffineForm, rows: NDArray[np.intp], sign: float) -> tupl
     weight = np.abs(form.gamma[rows])
     if scalar is not None:
         # In the eigenbasis of S everything is diagonal: one scalar problem a direction.
-        own = (scalar[rows] / weight)[:, None] - sign * values / met
-        scale = float(own.max() + values.max() * counts.sum() / met)
+        ratio = scalar[rows] / weight
+        scale = float(ratio.max() + values.max() * (1 + counts.sum()) / met)
         low = min(
-            _scalar_block(own[:, j], counts, sign * float(values[j]) / met)
-            for j in range(values.size)
+            _scalar_block(ratio - sign * float(value) / met, counts, sign * float(value) / met)
+            for value in np.unique(values)
         )
         return low - kernel_defect(form), scale
     kernel_t = (vectors * values) @ vectors.T
@@ -113,6 +116,8 @@ def block_modulus(form: AffineForm, rows: NDArray[np.intp], sign: float) -> tupl
 
 def _scalar_block(own: FloatArray, counts: FloatArray, link: float) -> float:
     """Smallest eigenvalue of diag(own, repeated counts times) + link·11ᵀ, bracketed below."""
+    if own.size > MANY_ROWS and link >= 0 and own.min() > 0:
+        return float(own.min())
     order = np.argsort(own)
     own, counts = own[order], counts[order]
     lowest = float(own[0])
@@ -153,7 +158,11 @@ def _matrix_block(
         negative = int((counts[:, None] * (moved < 0)).sum())
         if (moved == 0).any() or (negative > own.shape[1] if sign > 0 else negative > 0):
             return False
-        inverse = np.linalg.inv(own - shift * eye)
+        try:
+            inverse = np.linalg.inv(own - shift * eye)
+        except np.linalg.LinAlgError:
+            # The bisection has met an eigenvalue to the last bit: no claim there.
+            return False
         middle = np.einsum("i,ijk->jk", counts, inverse)
         z = np.eye(factor.shape[1]) + sign * factor.T @ middle @ factor
         lost = int((np.linalg.eigvalsh((z + z.T) / 2) < 0).sum())

@@ -16,16 +16,18 @@ BLOCK = 64
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
 def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
-    values, alpha, pull, beta, common, met_total, met_factor, gamma, own, profile,
-    low, high, gap, regret, spread, steepest, off,
+    values, alpha, pull, beta, common, met_total, met_factor, met_count, gamma, own, profile,
+    low, high, gap, regret, spread, size, off,
 ):  # fmt: skip
     r"""Examine agents low..high of an affine game with curvature :math:`h_i I`.
 
     :math:`g_i = \alpha_i a_i + \beta_i c_i + r - \gamma_i\sigma(T - x_i)/(N-1)` with
-    `met_total` :math:`= \sigma T/(N-1)` and `met_factor` :math:`= \sigma/(N-1)`; the gradient is
-    :math:`v_i = g_i - h_i x_i`. Writes per row the gap, a weak-duality bound of the regret, the
-    spread of utilities and the largest :math:`|v_{ik}|`; `off` (2,) keeps the worst row sum
-    error and the lowest weight of these rows.
+    `met_total` :math:`= \sigma T/(N-1)`, `met_factor` :math:`= \sigma/(N-1)` and `met_count`
+    :math:`= N-1`; the gradient is
+    :math:`v_i = g_i - h_i x_i`. Values count from the agent's best one: a payoff common to all
+    groups costs no digits. Writes per row the gap, a weak-duality bound of the regret, the
+    spread of utilities and the size of the parts that rounding acts on; `off` (2,) keeps the
+    worst row sum error and the lowest weight of these rows.
     """
     k_count = common.size
     g = np.empty((k_count, BLOCK))
@@ -34,7 +36,6 @@ def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the typ
     best = np.empty(BLOCK)
     top = np.empty(BLOCK)
     bottom = np.empty(BLOCK)
-    size = np.empty(BLOCK)
     here = np.empty(BLOCK)
     sums = np.empty(BLOCK)
     lost = np.empty(BLOCK)
@@ -57,10 +58,15 @@ def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the typ
             f = w * met_factor
             for k in range(k_count):
                 base[k] = common[k] - w * met_total[k] + c * pull[by, k]
+            first, last = values[at, 0], values[at, 0]
+            for k in range(1, k_count):
+                first = values[at, k] if values[at, k] > first else first
+                last = values[at, k] if values[at, k] < last else last
             for k in range(k_count):
                 x[k, b] = profile[row, k]
-                g[k, b] = a * values[at, k] + base[k] + f * profile[row, k]
+                g[k, b] = a * (values[at, k] - first) + base[k] + f * profile[row, k]
             h[b] = own[row] if many_own else own[0]
+            size[row] = a * (first - last) + h[b] + abs(w) * met_factor * met_count
         for b in range(n, BLOCK):
             h[b] = 1.0
             for k in range(k_count):
@@ -70,7 +76,6 @@ def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the typ
             best[b] = g[0, b] - h[b] * x[0, b]
             top[b] = g[0, b]
             bottom[b] = g[0, b]
-            size[b] = 0.0
             here[b] = 0.0
             sums[b] = 0.0
             least[b] = x[0, b]
@@ -78,8 +83,6 @@ def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the typ
             for b in range(BLOCK):
                 v = g[k, b] - h[b] * x[k, b]
                 best[b] = v if v > best[b] else best[b]
-                e = abs(v)
-                size[b] = e if e > size[b] else size[b]
                 top[b] = g[k, b] if g[k, b] > top[b] else top[b]
                 bottom[b] = g[k, b] if g[k, b] < bottom[b] else bottom[b]
                 here[b] += x[k, b] * (g[k, b] - 0.5 * h[b] * x[k, b])
@@ -104,7 +107,6 @@ def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the typ
             high_u = max(top[b] - 0.5 * h[b], here[b])
             low_u = min(bottom[b] - 0.5 * h[b], here[b])
             spread[i + b] = high_u - low_u
-            steepest[i + b] = size[b]
             off[0] = max(off[0], abs(sums[b] - 1.0))
             off[1] = min(off[1], least[b])
         i += n

@@ -52,8 +52,12 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
             by = row if many_pull else 0
             for k in range(k_count):
                 base[k] = common[k] - g * pressure[k] + c * pull[by, k]
+            # From the row's best value: a payoff common to all groups costs no digits.
+            first = values[at, 0]
+            for k in range(1, k_count):
+                first = values[at, k] if values[at, k] > first else first
             for k in range(k_count):
-                t[k, b] = a * values[at, k] + base[k]
+                t[k, b] = a * (values[at, k] - first) + base[k]
             h[b] = own[row] if many_own else own[0]
         for b in range(n, BLOCK):
             h[b] = 1.0

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.equilibrium import affine_vi, closed_form, mean_field, monotone, network
+from equipoise.equilibrium import (
+    affine_vi,
+    closed_form,
+    compiled,
+    mean_field,
+    monotone,
+    network,
+)
 from equipoise.equilibrium.solvers import (
     AnyOf,
     ClosedForm,
@@ -45,7 +52,8 @@ def _attempt(
     reason: str,
     start: str = "none needed",
 ) -> Attempt:
-    profile = Profile(game.groups, game.agents, answer[0])
+    large = len(game.agents) >= compiled.ROWS
+    profile = (Profile.unchecked if large else Profile)(game.groups, game.agents, answer[0])
     return Attempt(profile, solver, reason, start, answer[1])
 
 
@@ -126,7 +134,7 @@ def _closed(game: AlignmentGame, form: AffineForm | None) -> Iterator[Attempt]:
         meets = form.network is None or bool((form.network.degrees > 0).all())
         if form.identical and meets:
             found = (closed_form.identical(form), "closed form (R4)", "identical agents")
-        if found[0] is None:
+        if found[0] is None and len(game.agents) < compiled.ROWS:
             reason = "common weights, everybody served by everybody"
             found = (closed_form.interior(form), "closed form (R5)", reason)
     if found[0] is not None:

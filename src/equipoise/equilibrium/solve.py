@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import time
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise import __version__
 from equipoise.equilibrium.certificate import Certificate, certify
 from equipoise.equilibrium.methods import Attempt, attempts, further
 from equipoise.equilibrium.outcome import Equilibrium, Outcome, SolveRecord
@@ -16,7 +18,7 @@ from equipoise.equilibrium.solvers import AnyOf
 from equipoise.errors import BadInput, NotSolved
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.profile import Profile
-from equipoise.game.terms import Attractiveness, AudienceShare, Subsidy, Term
+from equipoise.game.terms import Attractiveness, AudienceShare, KLConsistency, Subsidy, Term
 
 __all__ = ["solve"]
 
@@ -110,8 +112,6 @@ def solve(
     outcome = _outcome(game, attempt.profile, exam, tol)
 
     def record(of: Attempt, begun: float) -> SolveRecord:
-        from equipoise import __version__
-
         return SolveRecord(
             solver=of.solver,
             reason=of.reason,
@@ -133,9 +133,12 @@ def solve(
                 _same(game, other.profile, known.profile) for known, _ in found
             ):
                 found.append((other, check))
-        found = _refute(found)
-    kept = [Equilibrium(game, of.profile, check, outcome, record(of, began)) for of, check in found]
-    equilibrium = dataclasses.replace(kept[0], others=tuple(kept[1:]))
+        found = _refute(game, found)
+    others = tuple(
+        Equilibrium(game, of.profile, check, outcome, record(of, began)) for of, check in found[1:]
+    )
+    attempt, exam = found[0]
+    equilibrium = Equilibrium(game, attempt.profile, exam, outcome, record(attempt, began), others)
     if outcome is not Outcome.solved and on_failure == "raise":
         raise NotSolved(_sentence(game, equilibrium, tol))
     return equilibrium
@@ -144,21 +147,33 @@ def solve(
 def _without_level(game: AlignmentGame) -> AlignmentGame:
     """Take a large constant that pays alike for every group out of the payoffs.
 
-    It changes nobody's choice, and would cost the methods the digits that do.
+    It changes nobody's choice, and would cost the methods the digits that do. (Compiled passes
+    measure every row from its best group themselves: there a look at some rows is enough.)
     """
+    if game not in _levelled:
+        _levelled[game] = _take_off_level(game)
+    return _levelled[game] or game
+
+
+_levelled: WeakKeyDictionary[AlignmentGame, AlignmentGame | None] = WeakKeyDictionary()
+"""Games already looked at; None where there was nothing to take off."""
+
+
+def _take_off_level(game: AlignmentGame) -> AlignmentGame | None:
     fresh: list[Term] = []
     for term in (game.term(Attractiveness), game.term(Subsidy)):
         if term is None:
             continue
         values = term.values if isinstance(term, Attractiveness) else term.prices
-        top = values.max(axis=-1, keepdims=True)
-        if (np.abs(top) <= 100 * np.ptp(values, axis=-1, keepdims=True)).all():
+        some = values[:: max(1, len(values) // 2000)] if values.ndim == 2 else values
+        if (np.abs(some.max(axis=-1)) <= 100 * np.ptp(some, axis=-1)).all():
             continue
+        top = values.max(axis=-1, keepdims=True)
         if isinstance(term, Attractiveness):
             fresh.append(Attractiveness(values - top, term.weight))
         else:
             fresh.append(Subsidy(values - top))
-    return game.replace(*fresh) if fresh else game
+    return game.replace(*fresh) if fresh else None
 
 
 def _same(game: AlignmentGame, one: Profile, two: Profile) -> bool:
@@ -175,18 +190,16 @@ def _sorted_rows(x: FloatArray) -> FloatArray:
 
 
 def _refute(
-    found: list[tuple[Attempt, Certificate]],
+    game: AlignmentGame, found: list[tuple[Attempt, Certificate]]
 ) -> list[tuple[Attempt, Certificate]]:
     """Two equilibria exact to rounding and far apart refute uniqueness (R2)."""
-    exact = [
-        attempt
-        for attempt, exam in found
-        if (exam.gap <= 4 * exam.rounding + 1e-14 * exam.utility_range).all()
-    ]
-    if len(exact) < 2:
-        return found
-    apart = float(np.abs(exact[0].profile.array - exact[1].profile.array).max())
-    if apart < 1e-4:
+    exact = [attempt.profile.array for attempt, exam in found if _to_rounding(exam)]
+    apart = 0.0
+    for other in exact[1:]:
+        away = float(np.abs(exact[0] - other).max())
+        if away >= 1e-4 and not _flat_between(game, exact[0], other):
+            apart = max(apart, away)
+    if apart == 0.0:
         return found
     out = []
     for attempt, exam in found:
@@ -202,13 +215,33 @@ def _refute(
     return out
 
 
+def _to_rounding(exam: Certificate) -> bool:
+    return bool((exam.gap <= 4 * exam.rounding + 1e-14 * exam.utility_range).all())
+
+
+def _flat_between(game: AlignmentGame, one: FloatArray, two: FloatArray) -> bool:
+    """Whether the point halfway is as good: a valley, whose floor may slope by less than rounding.
+
+    Exact ties of agents who look at nobody are no such valley.
+    """
+    if game.affine is not None and not game.affine.coupled:
+        return False
+    return _to_rounding(certify(game, game.profile((one + two) / 2)))
+
+
 def _outcome(game: AlignmentGame, profile: Profile, exam: Certificate, tol: float) -> Outcome:
     share = game.term(AudienceShare)
     if share is not None:
         weight = np.broadcast_to(share.weight, (len(game.agents),))
         lone = game.agents.total > 1 and int(game.agents.counts[weight > 0].sum()) == 1
-        # A lone contender wants a sliver of every group nobody else serves, however thin.
-        if lone and (profile.coverage < 1e-9).any():
+        # A lone contender wants a sliver of every group nobody else serves, however thin,
+        # unless its anchor forbids that group.
+        kl = game.term(KLConsistency)
+        idle = profile.coverage < 1e-9
+        if lone and kl is not None:
+            barred = (kl.anchor == 0) & ((kl.weight[:, None] if kl.weight.ndim else kl.weight) > 0)
+            idle = idle & ~np.broadcast_to(barred, profile.array.shape)[int(weight.argmax())]
+        if lone and idle.any():
             return Outcome.may_not_exist
     return Outcome.solved if exam.max_relative_gap <= tol else Outcome.not_certified
 

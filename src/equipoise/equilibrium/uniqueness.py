@@ -13,11 +13,13 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from typing import final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.equilibrium.curvature import (
+    MANY_ROWS,
     block_modulus,
     contraction_margin,
     lowest_curvature,
@@ -77,6 +79,19 @@ def uniqueness(game: AlignmentGame, profile: Profile | None = None) -> Uniquenes
     Uniqueness
         Never "refuted" from a failed sufficient test.
     """
+    known = _proved.get(game)
+    if known is None:
+        known = _state(game, profile)
+        if known.verdict == "proved":
+            _proved[game] = known
+    return known
+
+
+_proved: WeakKeyDictionary[AlignmentGame, Uniqueness] = WeakKeyDictionary()
+"""Proofs already made: a game never changes, and "proved" does not depend on a profile."""
+
+
+def _state(game: AlignmentGame, profile: Profile | None) -> Uniqueness:
     n = len(game.groups)
     if n == 1:
         rows = np.ones(len(game.agents))
@@ -90,6 +105,10 @@ def uniqueness(game: AlignmentGame, profile: Profile | None = None) -> Uniquenes
 def _affine(form: AffineForm, profile: Profile | None) -> Uniqueness:
     if not form.coupled:
         return _uncoupled(form)
+    if form.network is None:
+        quick = _many(form)
+        if quick is not None:
+            return quick
     answers = [_contraction(form)]
     if answers[0].verdict != "proved" or answers[0].modulus is None:
         answers.insert(0, _network(form) if form.network is not None else _default(form))
@@ -131,6 +150,24 @@ def _uncoupled(form: AffineForm) -> Uniqueness:
     return Uniqueness("unknown", float(low.min()), "no interaction: smallest own curvature")
 
 
+BLOCK_TEST = (
+    "R2(b): smallest eigenvalue of blkdiag(H_i/|γ_i| − S/(N−1)) + 11ᵀ⊗S/(N−1), sign by sign "
+    "(rows divided by |γ_i|)"
+)
+
+
+def _many(form: AffineForm) -> Uniqueness | None:
+    """Test (b) for very many agents with γ > 0: every D_i positive, in one pass."""
+    own, sigma, gamma = form.own_weight, form.kernel_scale, form.weight
+    if form.n_rows < MANY_ROWS or own is None or sigma is None or gamma.min() <= 0:
+        return None
+    ratio = own / gamma
+    margin = float(ratio.min()) - sigma / (form.agents.total - 1)
+    if margin <= 1e-12 * (float(ratio.max()) + sigma):
+        return None
+    return Uniqueness("proved", margin, BLOCK_TEST, margin, np.broadcast_to(1 / gamma, form.n_rows))
+
+
 def _default(form: AffineForm) -> Uniqueness:
     """(b), extended to herding and to mixed signs: each sign block on its own."""
     low, high = lowest_curvature(form)
@@ -147,13 +184,13 @@ def _default(form: AffineForm) -> Uniqueness:
             moduli.append(modulus)
             scales.append(scale)
     margin, scale = min(moduli), max(scales)
-    test = (
-        "R2(b): smallest eigenvalue of blkdiag(H_i/|γ_i| − S/(N−1)) + 11ᵀ⊗S/(N−1), sign by sign "
-        "(rows divided by |γ_i|)"
-    )
     weights = None if idle.any() else 1.0 / np.abs(form.gamma)
     return _verdict(
-        margin, scale, test, modulus=margin if weights is not None else None, weights=weights
+        margin,
+        scale,
+        BLOCK_TEST,
+        modulus=margin if weights is not None else None,
+        weights=weights,
     )
 
 

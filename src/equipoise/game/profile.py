@@ -96,6 +96,16 @@ class Profile:
         object.__setattr__(self, "agents", rows)
         object.__setattr__(self, "array", values)
 
+    @classmethod
+    def unchecked(cls, groups: Groups, agents: Agents, array: NDArray[np.float64]) -> Profile:
+        """Wrap a large array of a solver without reading it; a certificate checks its rows."""
+        profile = cls.__new__(cls)
+        view = array.view()
+        view.setflags(write=False)
+        for name, value in (("groups", groups), ("agents", agents), ("array", view)):
+            object.__setattr__(profile, name, value)
+        return profile
+
     def __getitem__(self, agent: str | int) -> Mixture:
         return Mixture(self.groups, self.array[self.agents.index(agent)])
 
