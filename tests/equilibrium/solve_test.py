@@ -383,3 +383,15 @@ def test_equal_scores_without_curvature_have_several_equilibria() -> None:
     np.testing.assert_array_equal(found.profile.array, np.tile([0.5, 0.5, 0.0], (2, 1)))
     for one, two in zip(found.found, found.found[1:], strict=False):
         assert np.abs(one.profile.array - two.profile.array).max() > SAME
+
+
+def test_a_lone_contender_is_not_tempted_by_a_group_its_anchor_forbids() -> None:
+    """Nobody may serve group c: the equilibrium exists, so the outcome may not deny it (R1, R8)."""
+    game = eq.AlignmentGame(
+        eq.Groups({"a": 0.5, "b": 0.3, "c": 0.2}),
+        2,
+        [eq.KLConsistency([0.6, 0.4, 0.0]), eq.AudienceShare([1.0, 0.0])],
+    )
+    found = eq.solve(game)
+    assert found.outcome is eq.Outcome.solved
+    assert (found.profile.array[:, 2] == 0).all()

@@ -310,3 +310,21 @@ def test_audience_share_with_common_ratio_is_monotone_at_random_pairs() -> None:
         assert ((v(x) - v(y)) * (x - y)).sum() < 0
     alone = game.replace(eq.AudienceShare(np.array([1.0, 0, 0, 0])))
     assert uniqueness(alone).verdict == "unknown"
+
+
+@pytest.mark.parametrize("excess", [2e-12, 1e-13, 1e-14, 4e-16])
+def test_a_valley_that_slopes_by_less_than_rounding_refutes_nothing(excess: float) -> None:
+    """β a few units of the last place above γ/(N−1): one equilibrium, and a floor all but flat."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(2, 4))
+        game = eq.AlignmentGame(
+            groups(3),
+            n,
+            [
+                eq.Attractiveness(0.02 * rng.normal(size=3)),
+                eq.Consistency([1 / 3, 1 / 3, 1 / 3], weight=(1 + excess) / (n - 1)),
+                eq.Diversity(1.0),
+            ],
+        )
+        assert eq.solve(game).certificate.uniqueness.verdict != "refuted", seed
