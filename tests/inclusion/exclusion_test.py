@@ -39,11 +39,11 @@ def test_verdicts_follow_the_share_of_joint_draws() -> None:
     margins = np.full((1000, 3), 0.1)
     margins[:975, 1] = -0.1
     margins[:500, 2] = -0.1
-    draws = ExclusionDraws(margins, np.abs(margins), np.abs(margins), 0.0)
+    draws = ExclusionDraws(margins, np.maximum(margins, 0), np.maximum(margins, 0), 0.0)
     report = eq.exclusion(eq.solve(toy()), draws=draws)
     assert [v.value for v in report.verdicts] == ["included", "excluded", "undecided"]
     margins[0, 1] = 0.1
-    fewer = ExclusionDraws(margins, np.abs(margins), np.abs(margins), 0.0)
+    fewer = ExclusionDraws(margins, np.maximum(margins, 0), np.maximum(margins, 0), 0.0)
     assert eq.exclusion(eq.solve(toy()), draws=fewer).verdicts[1] is Verdict.undecided
 
 
@@ -94,3 +94,35 @@ def test_draws_for_another_threshold_are_refused() -> None:
     draws = ExclusionDraws(np.ones((3, 3)), np.ones((3, 3)), np.ones((3, 3)), 0.01)
     with pytest.raises(eq.BadInput, match="another threshold"):
         eq.exclusion(eq.solve(toy()), draws=draws)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_served_is_never_called_excluded_however_strong_the_herding(seed: int) -> None:
+    """By what agents do: the verdict is read off the weights, never off another equilibrium."""
+    rng = np.random.default_rng(seed)
+    n, k = int(rng.integers(1, 5)), int(rng.integers(2, 6))
+    values = rng.normal(size=(n, k)) if seed % 2 else rng.normal(size=k)
+    game = eq.AlignmentGame(
+        eq.Groups([f"g{j}" for j in range(k)]),
+        n,
+        [
+            eq.Attractiveness(values),
+            eq.Consistency(np.full(k, 1 / k)),
+            eq.Diversity(float(rng.choice([-3.0, -1.0, -0.4, 0.5, 3.0]))),
+        ],
+    )
+    for below in (0.0, 0.05):
+        equilibrium = eq.solve(game)
+        report = eq.exclusion(equilibrium, below=below)
+        top = equilibrium.profile.top_weight
+        for k_, verdict in enumerate(report.verdicts):
+            if verdict is Verdict.excluded:
+                assert top[k_] < max(below, 1e-9)
+            elif verdict is Verdict.included:
+                assert top[k_] >= max(below, 1e-300)
+            margin = report.margins[k_]
+            assert (
+                np.isnan(margin)
+                or abs(margin) < 1e-9
+                or (margin > 0) == (verdict is Verdict.included)
+            )

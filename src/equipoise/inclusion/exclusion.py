@@ -42,7 +42,8 @@ class ExclusionDraws:
     Attributes
     ----------
     margins : (draws, groups) array
-        Signed score margins at the threshold, score units.
+        Signed score margins at the threshold, score units. Infinite with the sign of service
+        where a margin is undefined (see `score_margins`).
     top_weight, coverage : (draws, groups) arrays
         Weights.
     below : float
@@ -57,7 +58,7 @@ class ExclusionDraws:
     @property
     def excluded_share(self) -> FloatArray:
         """Share of draws in which each group is excluded, (groups,)."""
-        return np.asarray((self.margins < 0).mean(axis=0))
+        return np.asarray(unserved(self.top_weight, self.margins, self.below).mean(axis=0))
 
 
 @final
@@ -77,7 +78,8 @@ class ExclusionReport:
         Exclusion threshold: a group is excluded when its top weight is below it (at 0: when no
         agent serves it at all).
     margins : (groups,) array
-        Signed score margin: + how far its score may fall, − how much it must rise (R6).
+        Signed score margin: + how far its score may fall, − how much it must rise (R6). NaN:
+        undefined, because other equilibria take over when the score changes (herding).
     margin_low, margin_high : (groups,) arrays
         Simultaneous 95 % band over groups from joint draws; the point margin without draws.
     verdicts : tuple of Verdict
@@ -150,6 +152,17 @@ class ExclusionReport:
         return f"ExclusionReport(below {self.below:g}: {words})"
 
 
+def unserved(top_weight: FloatArray, margins: FloatArray, below: float) -> NDArray[np.bool_]:
+    """Say which groups are excluded, by what agents do: the top weight against the threshold.
+
+    At threshold 0 a weight that is no more than rounding counts as none where the margin says
+    that no agent wants the group.
+    """
+    if below > 0:
+        return np.asarray(top_weight < below)
+    return np.asarray((top_weight == 0) | ((margins < 0) & (top_weight < 1e-9)))
+
+
 def draw_exclusion(games: Iterable[AlignmentGame], below: float = 0.0) -> ExclusionDraws:
     """Solve every drawn game and measure its margins.
 
@@ -173,8 +186,10 @@ def draw_exclusion(games: Iterable[AlignmentGame], below: float = 0.0) -> Exclus
     margins, top, coverage = [], [], []
     for game in games:
         equilibrium = solve(game, starts=0)
-        margins.append(score_margins(equilibrium, below))
         top.append(equilibrium.profile.top_weight)
+        margin = score_margins(equilibrium, below)
+        out = unserved(top[-1], margin, below)
+        margins.append(np.where(np.isnan(margin), np.where(out, -np.inf, np.inf), margin))
         coverage.append(equilibrium.profile.coverage)
     if not margins:
         raise BadInput("draws: there is no drawn game; give at least one")
@@ -230,8 +245,11 @@ def exclusion(
     edge = _edge(equilibrium)
     if draws is None:
         low = high = margins
-        share = (margins < 0).astype(np.float64)
-        verdicts = tuple(_point_verdict(float(m), edge) for m in margins)
+        out = unserved(profile.top_weight, margins, below)
+        share = out.astype(np.float64)
+        verdicts = tuple(
+            _point_verdict(float(m), edge, bool(o)) for m, o in zip(margins, out, strict=True)
+        )
         jointly = np.array([v is not Verdict.boundary for v in verdicts])
     else:
         low, high = simultaneous_band(draws.margins, level)
@@ -241,7 +259,7 @@ def exclusion(
     found = equilibrium.found
     excluded_in = np.zeros(len(game.groups), dtype=np.int64)
     for one in found:
-        excluded_in += _absent(one, below)
+        excluded_in += unserved(one.profile.top_weight, margins, below)
     return ExclusionReport(
         groups=game.groups.labels,
         shares=game.groups.shares,
@@ -259,11 +277,6 @@ def exclusion(
         excluded_in=excluded_in,
         draws=0 if draws is None else len(draws.margins),
     )
-
-
-def _absent(equilibrium: Equilibrium, below: float) -> NDArray[np.bool_]:
-    top = equilibrium.profile.top_weight
-    return top < below if below > 0 else top == 0.0
 
 
 def _edge(equilibrium: Equilibrium) -> float:
@@ -284,10 +297,10 @@ def _edge(equilibrium: Equilibrium) -> float:
     return 8 * k * float(np.finfo(np.float64).eps) * size
 
 
-def _point_verdict(margin: float, edge: float) -> Verdict:
+def _point_verdict(margin: float, edge: float, out: bool) -> Verdict:
     if abs(margin) <= edge:
         return Verdict.boundary
-    return Verdict.excluded if margin < 0 else Verdict.included
+    return Verdict.excluded if out else Verdict.included
 
 
 def _drawn_verdict(share: float) -> Verdict:

@@ -113,8 +113,9 @@ def score_margins(equilibrium: Equilibrium, below: float = 0.0) -> FloatArray:
     (groups,) array
         Score units. Minus infinity: excluded by every agent's anchor, no price can lift it
         (R8). Plus infinity: no fall of its score drops it (KL or audience share at threshold
-        0, or the only group). Where the equilibrium is not proved unique the margin of a served
-        group belongs to the equilibrium that `solve` finds once the group is barred.
+        0, or the only group). NaN: undefined, the game that was re-solved has another kind of
+        equilibrium (several exist; herding). Where the equilibrium is not proved unique the
+        margin of a served group belongs to the one that `solve` finds once the group is barred.
     """
     game = equilibrium.game
     n = len(game.groups)
@@ -138,7 +139,17 @@ def score_margins(equilibrium: Equilibrium, below: float = 0.0) -> FloatArray:
             margins[k] = _barred_margin(equilibrium, k)
         else:
             margins[k] = _threshold_margin(equilibrium, k, below)
-    return margins
+    return _consistent(equilibrium, margins, below)
+
+
+def _consistent(equilibrium: Equilibrium, margins: FloatArray, below: float) -> FloatArray:
+    """Give no margin whose sign contradicts what agents do: it belongs to another equilibrium."""
+    if equilibrium.certificate.uniqueness.verdict == "proved":
+        return margins
+    top = equilibrium.profile.top_weight
+    served = top >= below if below > 0 else top > 1e-9
+    clear = np.abs(margins) > 1e-9 * _scale(equilibrium)
+    return np.where(clear & ((margins > 0) != served), np.nan, margins)
 
 
 def _symmetric(form: AffineForm, equilibrium: Equilibrium) -> bool:
