@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: venv demo test lint types soak clean
+.PHONY: venv demo test lint types soak bench clean
 
 venv: $(STAMP)
 
@@ -23,8 +23,8 @@ demo: venv
 	@echo "The report is out/gss2018/report.html: open it in a browser."
 
 lint: venv
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 
 types: venv
 	$(BIN)/mypy
@@ -35,6 +35,12 @@ test: venv lint types
 soak: venv
 	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[dev,witness]'
 	$(BIN)/python -m pytest -m soak
+
+# equipoise and its peers on the same games in one run: dated JSON, a figure, the README table.
+bench: venv
+	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[dev,witness]'
+	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.readme
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .hypothesis

@@ -95,9 +95,8 @@ def _scalar(form: AffineForm, h: FloatArray, sigma: float, x: FloatArray) -> Exa
         dual = np.einsum("ik,ik->i", y - x, lead - 0.5 * h[:, None] * (y + x))
     regret = np.where((h > 0) & (dual < gap), np.maximum(dual, 0.0), gap)
     _sharpen(regret, gap, spread, lambda rows: (v[rows], x[rows], _rows(h, rows)))
-    size = form.alpha * np.ptp(form.values, axis=1) + h + np.abs(form.weight) * sigma
-    size = np.broadcast_to(size + np.ptp(form.common), gap.shape)
-    return Exam(gap, regret, spread, ROUNDING * (1 + x.shape[1]) * size)
+    rounding = ROUNDING * (1 + x.shape[1]) * form.incentive_size
+    return Exam(gap, regret, spread, np.broadcast_to(rounding, gap.shape))
 
 
 def _sharpen(

@@ -75,9 +75,11 @@ class Problem:
         weight = self.share * self.gamma
         if self.own.ndim == 1:
             on = served.astype(np.float64)
-            scaled = weight / self.own
-            mean = on * (scaled / on.sum(axis=1))[:, None]
-            return np.asarray(np.diag(scaled @ on) - on.T @ mean)
+            weight /= self.own
+            out: FloatArray = (on.T * (weight / on.sum(axis=1))) @ on
+            np.negative(out, out=out)
+            out.flat[:: out.shape[0] + 1] += weight @ on
+            return out
         return np.asarray(np.einsum("i,ijk->jk", weight, self.sensitivity(served)[0]))
 
     def sensitivity(self, served: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
@@ -298,7 +300,8 @@ def _direction(kernel: FloatArray | float, answer: Answer) -> FloatArray:
     try:
         q = answer.jacobian()
         coupling = q * kernel if isinstance(kernel, float) else q @ kernel
-        return np.asarray(np.linalg.solve(np.eye(value.size) + coupling, value), dtype=np.float64)
+        coupling.flat[:: value.size + 1] += 1.0
+        return np.asarray(np.linalg.solve(coupling, value), dtype=np.float64)
     except np.linalg.LinAlgError:
         return value
 

@@ -8,6 +8,8 @@ finite termination behind it.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,13 +43,23 @@ def project(scores: FloatArray, curvature: FloatArray) -> FloatArray:
            [0.5, 0.5]])
     """
     # Measured from the best score, served entries are at most h in size: nothing cancels.
-    lead = scores - scores.max(axis=1, keepdims=True)
-    n = lead.shape[1]
-    ordered = -np.sort(-lead, axis=1)
-    level = (np.cumsum(ordered, axis=1) - curvature[:, None]) / np.arange(1, n + 1)
-    served = (ordered > level).sum(axis=1)
-    chosen = level[np.arange(len(lead)), np.maximum(served, 1) - 1]
-    return np.asarray(np.maximum(lead - chosen[:, None], 0.0) / curvature[:, None])
+    lead: FloatArray = scores - scores.max(axis=1, keepdims=True)
+    h = curvature[:, None]
+    # (Σ of the q best − h)/q rises while the q-th is served and falls after: its top is λ.
+    sums = np.sort(lead, axis=1)[:, ::-1].cumsum(axis=1)
+    sums -= h
+    sums /= _counts(lead.shape[1])
+    lead -= sums.max(axis=1, keepdims=True)
+    np.maximum(lead, 0.0, out=lead)
+    lead /= h
+    return lead
+
+
+@functools.cache
+def _counts(n: int) -> FloatArray:
+    counts = np.arange(1.0, n + 1.0)
+    counts.setflags(write=False)
+    return counts
 
 
 def solve_on(

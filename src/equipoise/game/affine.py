@@ -87,6 +87,16 @@ class AffineForm:
         return np.broadcast_to(total, (self.n_rows, self.n_groups))
 
     @cached_property
+    def incentive_size(self) -> FloatArray:
+        r"""Return the size of what rounding acts on in :math:`v_i`, (rows or 1,): scalar games."""
+        own, sigma = self.own_weight, self.kernel_scale
+        assert own is not None
+        assert sigma is not None
+        spread = self.values.max(axis=1) - self.values.min(axis=1)
+        prices = float(np.ptp(self.common))
+        return np.asarray(self.alpha * spread + own + np.abs(self.weight) * sigma + prices)
+
+    @cached_property
     def gamma(self) -> FloatArray:
         r"""Return :math:`\gamma_i`, (rows,)."""
         return np.broadcast_to(self.weight, (self.n_rows,))

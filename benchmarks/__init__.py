@@ -1,0 +1,1 @@
+"""Benchmarks: equipoise and its peers on the same games in one run."""
