@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CHUNK", "ROWS", "available", "each_chunk", "readable"]
+__all__ = ["CHUNK", "ROWS", "announced", "available", "each_chunk", "readable"]
 
 FloatArray = NDArray[np.float64]
 
@@ -50,12 +50,12 @@ def each_chunk(rows: int, work: Callable[[int, int, int], None]) -> None:
     """Call `work(chunk number, low, high)` for every chunk of rows, on all threads."""
     chunks = -(-rows // CHUNK)
     first = min(CHUNK, rows)
-    with _announced():
+    with announced():
         work(0, 0, first)
     list(_threads().map(lambda c: work(c, c * CHUNK, min(rows, (c + 1) * CHUNK)), range(1, chunks)))
 
 
-class _announced:
+class announced:
     """Say on the log that code is being compiled, if that takes long enough to notice."""
 
     def __enter__(self) -> None:

@@ -3,8 +3,7 @@ r"""Climbing the potential (R11): networks, and games whose agents specialise.
 With symmetric links and one sign of :math:`\gamma` the game has the potential :math:`\Phi` of
 R2(a), and every equilibrium is a stationary point of it. Agents answer one after another
 (small games) or all at once by a damped step (large ones); both raise :math:`\Phi` even where
-it is not concave. On a directed network there is no potential: the same answers are then tried
-with damping, and only the certificate says whether they came to rest.
+it is not concave. Large networks, and links without a potential, are in `network_large.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from equipoise.equilibrium.affine_vi import polish
 from equipoise.equilibrium.curvature import kernel_spectrum, lowest_curvature
 from equipoise.equilibrium.mean_field import settle
+from equipoise.equilibrium.network_large import answer_network, incentives
 from equipoise.equilibrium.simplex import maximise, project
 from equipoise.game.affine import AffineForm
 
@@ -94,9 +94,14 @@ def step_together(
 ) -> tuple[FloatArray, int]:
     """Move all agents at once by a projected gradient step with momentum and restarts.
 
-    `share` < 1 shortens the steps (directed networks). Returns the profile and the number of
+    Large networks, and those without a potential, go to `answer_network`. `share` < 1 shortens
+    the steps. Returns the profile and the number of
     steps. Nothing is certified here.
     """
+    if form.network is not None:
+        found = answer_network(form, start, max_steps)
+        if found is not None:
+            return _finish(form, found[0]), found[1]
     x = start.copy()
     _, high = lowest_curvature(form)
     top = float(kernel_spectrum(form)[0].max(initial=0.0))
@@ -106,7 +111,7 @@ def step_together(
     y, momentum = x, 1.0
     step = 0
     for step in range(1, max_steps + 1):
-        new = project(_gradient(form, y) + length[:, None] * y, length)
+        new = project(incentives(form, y) + length[:, None] * y, length)
         moved = new - x
         if float(np.abs(moved).max()) < 1e-10:
             x = new
@@ -129,19 +134,6 @@ def _finish(form: AffineForm, x: FloatArray) -> FloatArray:
     if form.network is None:
         return settle(form, x)
     return polish(form, x)
-
-
-def _gradient(form: AffineForm, x: FloatArray) -> FloatArray:
-    if form.network is not None:
-        met = form.network.average(x)
-    else:
-        met = (form.agents.counts @ x - x) / max(1, form.agents.total - 1)
-    if form.kernel is not None:
-        met = met @ form.kernel
-    v = form.scores - form.gamma[:, None] * met
-    for weight, matrix in form.curvatures:
-        v = v - weight[:, None] * (x if matrix is None else x @ matrix)
-    return np.asarray(v)
 
 
 def _own_curvature(
