@@ -78,7 +78,6 @@ def solve_cells(
     top = np.zeros((n, k))
     gap, status = np.full(n, np.inf), np.full(n, Status.failed, dtype=np.uint8)
     step = max(64, CHUNK_BYTES // (8 * k * k))
-    flat: list[NDArray[np.intp]] = []
 
     def work(low: int) -> None:
         here = slice(low, min(low + step, n))
@@ -86,7 +85,6 @@ def solve_cells(
         curved = concave(cells)
         chosen = np.flatnonzero(curved)
         if not curved.all():
-            flat.append(low + np.flatnonzero(~curved))
             cells = cells[chosen]
         x = maximise_cells(cells.scores, cells.weights, cells.matrices)
         found = relative_gap(cells, x)
@@ -99,8 +97,7 @@ def solve_cells(
         for done, _ in enumerate(threads.map(work, range(0, n, step))):
             if progress is not None:
                 progress(min(n, (done + 1) * step), n, "cells")
-    flat.append(np.flatnonzero((status == Status.failed) & np.isfinite(gap)))
-    coverage, apart = top, np.sort(np.concatenate(flat))
+    coverage, apart = top, np.flatnonzero(status == Status.failed)
     if apart.size:
         coverage = top.copy()
         for at in apart:

@@ -8,15 +8,19 @@ interpreter's lock, so that chunks run on several threads. Nothing is certified 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.equilibrium.simplex import maximise
+from equipoise.equilibrium.simplex import maximise, project
 
 __all__ = ["maximise_cells"]
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
 
 ZERO = 8 * float(np.finfo(np.float64).eps)
 """A weight below this times the number of groups is rounding: at the boundary a group is out."""
@@ -56,10 +60,12 @@ def maximise_cells(scores: FloatArray, weights: FloatArray, matrices: FloatArray
     for weight, matrix in zip(weights, matrices, strict=True):
         size = size + np.abs(weight) * np.abs(matrix).max()
     todo = np.arange(cells)
-    served = np.ones((n, cells), dtype=bool)
+    served = _guess(lead, weights, matrices)
     s, w, noise = lead, weights, 1e-13 * size
     for _ in range(12 + 2 * n):
-        y, slack = _on_support(s, w, matrices, served)
+        # A cell that is not concave after all ends as NaN and fails its exam.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            y, slack = _on_support(s, w, matrices, served)
         change = np.where(served, y < -1e-14, slack > noise)
         done = ~change.any(axis=0)
         x[:, todo[done]] = y[:, done]
@@ -78,17 +84,44 @@ def maximise_cells(scores: FloatArray, weights: FloatArray, matrices: FloatArray
     return np.asarray(x / x.sum(axis=0))
 
 
+def _guess(lead: FloatArray, weights: FloatArray, matrices: FloatArray) -> BoolArray:
+    """Guess who is served: water-filling with the mean curvature of each cell on T."""
+    n = len(lead)
+    traces = np.trace(matrices, axis1=1, axis2=2)
+    mean = (traces - matrices.sum(axis=(1, 2)) / n) / (n - 1)
+    return np.asarray(project(lead.T, np.maximum(mean @ weights, 1e-300)).T > 0)
+
+
 def _on_support(
     s: FloatArray, w: FloatArray, matrices: FloatArray, served: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Solve v equal on the served groups, Σx = 1, zero elsewhere; return x and v − level.
-
-    Weights are measured against one served group p per cell: the reduced matrix
-    G_ij − G_ip − G_pj + G_pp is positive definite exactly when G is on vectors that sum to zero.
-    """
-    n, cells = s.shape
-    each = np.arange(cells)
+    """Solve v equal on the served groups, Σx = 1, zero elsewhere; return x and v − level."""
+    some = np.flatnonzero(served.any(axis=1))
+    each = np.arange(s.shape[1])
+    # Weights are measured against one served group p per cell: the reduced matrix
+    # G_ij − G_ip − G_pj + G_pp is positive definite exactly when G is on T.
     p = np.where(served, s, -np.inf).argmax(axis=0)
+    inner = np.searchsorted(some, p)
+    solve, right, on = _reduced(s[some], w, matrices[:, some[:, None], some], served[some], inner)
+    y = np.zeros(s.shape)
+    y[some] = solve(right)
+    y[p, each] = 1.0 - y.sum(axis=0)
+    v = s - _times(w, matrices, y)
+    # One step of refinement, with the residual from the matrices as given.
+    step = np.zeros(s.shape)
+    step[some] = solve((v - v[p, each])[some] * on)
+    y += step
+    y[p, each] -= step.sum(axis=0)
+    v = s - _times(w, matrices, y)
+    return y, v - v[p, each]
+
+
+def _reduced(
+    s: FloatArray, w: FloatArray, matrices: FloatArray, served: BoolArray, p: IntArray
+) -> tuple[Callable[[FloatArray], FloatArray], FloatArray, FloatArray]:
+    """Return a solver of the reduced system, its right side, and where it is free."""
+    n, cells = s.shape
+    each, diagonal = np.arange(cells), np.arange(n)
     g = (matrices.reshape(len(matrices), n * n).T @ w).reshape(n, n, cells)
     column = g[:, p, each]
     corner = column[p, each]
@@ -100,18 +133,14 @@ def _on_support(
     g -= column[None, :]
     g *= on[:, None]
     g *= on[None, :]
-    diagonal = np.arange(n)
     g[diagonal, diagonal] += 1.0 - on
+    if cells < 3 * n:
+        # Few cells: a call of LAPACK for each costs less than n² steps of NumPy.
+        with contextlib.suppress(np.linalg.LinAlgError):
+            inverse = np.linalg.inv(np.moveaxis(g, 2, 0))
+            return lambda r: np.einsum("cij,jc->ic", inverse, r), right, on
     _eliminate(g)
-    y = _back(g, right)
-    y[p, each] = 1.0 - y.sum(axis=0)
-    v = s - _times(w, matrices, y)
-    # One step of refinement, with the residual from the matrices as given.
-    step = _back(g, (v - v[p, each]) * on)
-    y += step
-    y[p, each] -= step.sum(axis=0)
-    v = s - _times(w, matrices, y)
-    return y, v - v[p, each]
+    return lambda r: _back(g, r), right, on
 
 
 def _times(w: FloatArray, matrices: FloatArray, x: FloatArray) -> FloatArray:
