@@ -19,15 +19,18 @@ BLOCK = 64
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
-    values, alpha, pull, beta, common, pressure, gamma, own, weight,
-    level, warm, profile, write, low, high, mean, jacobian,
+    values, alpha, pull, beta, common, pressure, gamma, curvature, weight, met, grow, extra,
+    level, warm, profile, write, low, high, mean, jacobian, limits,
 ):  # fmt: skip
     r"""Answer coverage m for agents low..high: :math:`x_i = (t_i - \lambda_i)_+/h_i`.
 
     :math:`t_i = \alpha_i a_i + \beta_i c_i + r - \gamma'_i S m`. `values`, `pull` are (rows or
-    1, groups); `alpha`, `beta`, `gamma`, `own`, `weight` are (rows or 1,). `level` keeps
+    1, groups); `alpha`, `beta`, `gamma`, `curvature`, `weight` are (rows or 1,); `met`
+    :math:`= \sigma/(N-1)`, `grow` :math:`= N/(N-1)`: :math:`h_i` is the curvature plus `extra`
+    less :math:`\gamma_i\sigma/(N-1)` and :math:`\gamma'_i = \gamma_i N/(N-1)`. `level` keeps
     :math:`\lambda` between passes. `jacobian` (groups + 1, groups) collects the upper triangle
-    of :math:`\sum w\gamma a a^\top/(h|a|)` and, in its last row, :math:`\sum w\gamma a/h`.
+    of :math:`\sum w\gamma' a a^\top/(h|a|)` and, in its last row, :math:`\sum w\gamma' a/h`;
+    `limits` (2,) keeps the least :math:`h_i` and the largest :math:`|\gamma'_i|/h_i`.
     """
     k_count = common.size
     t = np.empty((k_count, BLOCK))
@@ -39,13 +42,14 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
     base = np.empty(k_count)
     many_values, many_pull = values.shape[0] > 1, pull.shape[0] > 1
     many_alpha, many_beta, many_gamma = alpha.size > 1, beta.size > 1, gamma.size > 1
-    many_own, many_weight = own.size > 1, weight.size > 1
+    many_own, many_weight = curvature.size > 1, weight.size > 1
     i = low
     while i < high:
         n = min(BLOCK, high - i)
         for b in range(n):
             row = i + b
-            g = gamma[row] if many_gamma else gamma[0]
+            raw = gamma[row] if many_gamma else gamma[0]
+            g = raw * grow
             a = alpha[row] if many_alpha else alpha[0]
             c = beta[row] if many_beta else beta[0]
             at = row if many_values else 0
@@ -58,7 +62,11 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
                 first = values[at, k] if values[at, k] > first else first
             for k in range(k_count):
                 t[k, b] = a * (values[at, k] - first) + base[k]
-            h[b] = own[row] if many_own else own[0]
+            d = (curvature[row] if many_own else curvature[0]) + extra - raw * met
+            h[b] = d
+            limits[0] = d if d < limits[0] else limits[0]
+            e = abs(g) / d
+            limits[1] = e if e > limits[1] else limits[1]
         for b in range(n, BLOCK):
             h[b] = 1.0
             for k in range(k_count):
@@ -115,7 +123,7 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
                 for k in range(k_count):
                     profile[i + b, k] = t[k, b] * inverse
         for b in range(n):
-            scale[b] *= gamma[i + b] if many_gamma else gamma[0]
+            scale[b] *= grow * (gamma[i + b] if many_gamma else gamma[0])
         for b in range(BLOCK):
             total[b] = scale[b] / served[b]
         for k in range(k_count):

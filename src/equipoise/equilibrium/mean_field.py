@@ -11,12 +11,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.equilibrium import compiled
+from equipoise.equilibrium.passes import answer_rows
 from equipoise.equilibrium.simplex import maximise, project
 from equipoise.game.affine import AffineForm
 from equipoise.game.agents import Agents
@@ -40,6 +42,8 @@ class Answer:
     """Q at m, on demand."""
     profile: FloatArray | None
     """x_i(m), where it was written."""
+    steepest: float
+    """Largest |γ'_i| over the agent's curvature: F cannot be told below its rounding."""
 
 
 @final
@@ -68,7 +72,13 @@ class Problem:
     def evaluate(self, m: FloatArray, near: bool) -> Answer:
         """Answer coverage m; `near` changes nothing here."""
         x = self.respond(m)
-        return Answer(self.share @ x - m, lambda: self.jacobian(x > 0), x)
+        return Answer(self.share @ x - m, lambda: self.jacobian(x > 0), x, self.steepest)
+
+    @cached_property
+    def steepest(self) -> float:
+        """Return the largest |γ'_i| over the agent's curvature."""
+        own = self.own if self.own.ndim == 1 else np.abs(self.own).max(axis=(1, 2))
+        return float((np.abs(self.gamma) / own).max())
 
     def jacobian(self, served: NDArray[np.bool_]) -> FloatArray:
         r"""Return :math:`Q = \sum_i (n_i/N)\,\gamma'_i P_i` (R7), (groups, groups)."""
@@ -107,45 +117,27 @@ class CompiledProblem:
     """The same for curvature and kernel multiples of I, by compiled passes over the rows."""
 
     form: AffineForm
-    own: FloatArray
-    """γ_i D_i, (rows or 1,)."""
-    gamma: FloatArray
-    """γ'_i, (rows or 1,)."""
     kernel: float
-    share: FloatArray
+    extra: float
     level: FloatArray
     """λ_i of the last answer, (rows,): where the next one starts."""
     asked: list[bool] = field(default_factory=list)
 
     def evaluate(self, m: FloatArray, near: bool) -> Answer:
         """Answer coverage m in one pass; close to the end (`near`) write the profile, too."""
-        from equipoise.equilibrium.kernels import answer_pass
-
-        form, k, rows = self.form, self.form.n_groups, len(self.level)
-        chunks = -(-rows // compiled.CHUNK)
-        mean, jacobian = np.zeros((chunks, k)), np.zeros((chunks, k + 1, k))
-        read = compiled.readable
-        given = [read(a) for a in (form.values, form.alpha, form.pull, form.beta, form.common)]
-        tilt = read(np.asarray(pressure(self.kernel, m)))
-        own = [read(a) for a in (self.gamma, self.own, self.share)]
-        profile = np.empty((rows, k)) if near else np.empty((1, k))
-        warm = bool(self.asked)
-        run: Callable[..., None] = answer_pass
-
-        def work(chunk: int, low: int, high: int) -> None:
-            run(
-                *given, tilt, *own, self.level, warm, profile, near, low, high,
-                mean[chunk], jacobian[chunk],
-            )  # fmt: skip
-
-        compiled.each_chunk(rows, work)
-        self.asked.append(True)
-        parts = jacobian.sum(axis=0)
-        upper = np.triu(parts[:-1])
-        outer = upper + upper.T - np.diag(np.diag(upper))
-        return Answer(
-            mean.sum(axis=0) - m, lambda: np.diag(parts[-1]) - outer, profile if near else None
+        form = self.form
+        profile = np.empty((form.n_rows, form.n_groups)) if near else None
+        done = answer_rows(
+            form,
+            m,
+            total=form.agents.total,
+            level=self.level,
+            warm=bool(self.asked),
+            profile=profile,
+            extra=self.extra,
         )
+        self.asked.append(True)
+        return Answer(done.mean - m, lambda: done.jacobian, profile, done.steepest)
 
 
 def pressure(kernel: FloatArray | float, m: FloatArray) -> FloatArray:
@@ -155,18 +147,10 @@ def pressure(kernel: FloatArray | float, m: FloatArray) -> FloatArray:
 
 def build(form: AffineForm, extra: float = 0.0) -> Problem | CompiledProblem:
     """Assemble the problem, with `extra` curvature added for continuation."""
-    total = form.agents.total
     own_weight, sigma = form.own_weight, form.kernel_scale
     large = form.n_rows >= compiled.ROWS and compiled.available()
     if large and own_weight is not None and sigma is not None:
-        return CompiledProblem(
-            form=form,
-            own=own_weight - form.weight * (sigma / (total - 1)) + extra,
-            gamma=form.weight * (total / (total - 1)),
-            kernel=sigma,
-            share=form.agents.counts / total if form.agents.typed else np.array([1.0 / total]),
-            level=np.empty(form.n_rows),
-        )
+        return CompiledProblem(form, sigma, extra, np.empty(form.n_rows))
     return build_plain(form, extra)
 
 
@@ -272,9 +256,8 @@ def _newton(
     problem: Problem | CompiledProblem, m: FloatArray
 ) -> tuple[FloatArray | None, FloatArray, int]:
     """Return (profile or None, coverage, steps)."""
-    own = problem.own if problem.own.ndim == 1 else np.abs(problem.own).max(axis=(1, 2))
-    floor = 4e-16 * (1.0 + float((np.abs(problem.gamma) / own).max()))
     answer = problem.evaluate(m, False)
+    floor = 4e-16 * (1.0 + answer.steepest)
     best, best_answer, best_size = m, answer, float(np.abs(answer.excess).max())
     stalled = step = 0
     while step < MAX_STEPS and best_size > floor and stalled < 3:

@@ -7,7 +7,6 @@ arguments are JSON.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from equipoise.equilibrium import compiled
 from equipoise.equilibrium.curvature import kernel_spectrum, lowest_curvature
 from equipoise.equilibrium.mean_field import Problem
+from equipoise.equilibrium.passes import answer_rows
 from equipoise.equilibrium.shard_exam import profile_file
 from equipoise.equilibrium.shards import opened
 from equipoise.game.affine import AffineForm
@@ -79,8 +79,12 @@ def _answer(
 ) -> tuple[FloatArray, FloatArray]:
     own, sigma = form.own_weight, form.kernel_scale
     if own is not None and sigma is not None and compiled.available() and total >= compiled.ROWS:
-        curvature = own - form.weight * (sigma / (total - 1)) + extra
-        return _compiled(form, total, m, curvature, profile)
+        # Only the levels λ of one block are kept, and dropped.
+        level = np.empty(form.n_rows)
+        done = answer_rows(
+            form, m, total=total, level=level, warm=False, profile=profile, extra=extra
+        )
+        return done.mean, done.jacobian
     problem = plain_problem(form, total, extra)
     x = problem.respond(m)
     if profile is not None:
@@ -104,33 +108,3 @@ def plain_problem(form: AffineForm, total: int, extra: float) -> Problem:
         kernel=sigma if sigma is not None else form.kernel_matrix(),
         share=np.full(form.n_rows, 1.0 / total),
     )
-
-
-def _compiled(
-    form: AffineForm, total: int, m: FloatArray, own: FloatArray, profile: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
-    """Do the same by compiled passes; only λ of one block is kept, and dropped."""
-    from equipoise.equilibrium.kernels import answer_pass
-
-    k, rows = form.n_groups, form.n_rows
-    chunks = -(-rows // compiled.CHUNK)
-    mean, jacobian = np.zeros((chunks, k)), np.zeros((chunks, k + 1, k))
-    read = compiled.readable
-    given = [read(a) for a in (form.values, form.alpha, form.pull, form.beta, form.common)]
-    tilt = read(np.asarray((form.kernel_scale or 0.0) * m))
-    last = [read(form.weight * (total / (total - 1))), read(own), read(np.array([1.0 / total]))]
-    out = np.empty((1, k)) if profile is None else np.asarray(profile)
-    level = np.empty(rows)
-    call: Callable[..., None] = answer_pass
-
-    def work(chunk: int, low: int, high: int) -> None:
-        call(
-            *given, tilt, *last, level, False, out, profile is not None, low, high,
-            mean[chunk], jacobian[chunk],
-        )  # fmt: skip
-
-    compiled.each_chunk(rows, work)
-    parts = jacobian.sum(axis=0)
-    upper = np.triu(parts[:-1])
-    outer = upper + upper.T - np.diag(np.diag(upper))
-    return mean.sum(axis=0), np.diag(parts[-1]) - outer
