@@ -29,7 +29,7 @@ class Pass(NamedTuple):
     """Their part of Q (R7), (groups, groups)."""
     least_curvature: float
     steepest: float
-    """Largest :math:`|\gamma'_i|/h_i`."""
+    r"""Largest :math:`|\gamma'_i|/h_i`."""
 
 
 def answer_rows(
