@@ -76,11 +76,13 @@ def interior(form: AffineForm) -> FloatArray | None:
     (h - \tfrac{\gamma}{N-1})`. None where an entry is negative or the form does not apply.
     """
     scalar = form.scalar_curvature
-    if scalar is None or form.kernel_scale != 1.0 or form.network is not None:
+    if scalar is None or not form.common_weights:
+        return None
+    if form.kernel_scale != 1.0 or form.network is not None:
         return None
     h, gamma = float(scalar[0]), float(form.gamma[0])
     others = form.agents.total - 1
-    if others < 1 or np.any(scalar != h) or np.any(form.gamma != gamma):
+    if others < 1:
         return None
     if h + gamma <= 0 or h - gamma / others <= 0:
         return None

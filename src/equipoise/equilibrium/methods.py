@@ -134,7 +134,7 @@ def _closed(game: AlignmentGame, form: AffineForm | None) -> Iterator[Attempt]:
         meets = form.network is None or bool((form.network.degrees > 0).all())
         if form.identical and meets:
             found = (closed_form.identical(form), "closed form (R4)", "identical agents")
-        if found[0] is None and len(game.agents) < compiled.ROWS:
+        if found[0] is None and form.common_weights and len(game.agents) < compiled.ROWS:
             reason = "common weights, everybody served by everybody"
             found = (closed_form.interior(form), "closed form (R5)", reason)
     if found[0] is not None:

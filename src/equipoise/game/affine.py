@@ -150,6 +150,14 @@ class AffineForm:
             bool(np.all(a[1:] == a[:1])) for a in arrays if len(a) > 2
         )
 
+    @cached_property
+    def common_weights(self) -> bool:
+        """Whether all agents have the same curvature hI and the same diversity weight."""
+        own = self.own_weight
+        return own is not None and bool(
+            np.all(own == own[0]) and np.all(self.weight == self.weight[0])
+        )
+
     def curvature_matrix(self, row: int) -> FloatArray:
         r"""Return :math:`H_i` of one row, (groups, groups)."""
         out = np.zeros((self.n_groups, self.n_groups))

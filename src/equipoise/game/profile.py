@@ -128,6 +128,8 @@ class Profile:
 
     def same_shape_as(self, groups: Groups, agents: Agents) -> None:
         """Raise `LabelMismatch`, naming both, unless groups and agents are those given."""
+        if self.groups is groups and self.agents is agents:
+            return
         self.groups.same_labels(groups.labels)
         if self.agents != agents:
             raise LabelMismatch(
