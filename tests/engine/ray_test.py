@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import signal
 import sys
@@ -11,10 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from equipoise.engine import ChunkStore, Local, PieceFailed, Ray, run
 from equipoise.engine.store import pack
+from equipoise.equilibrium.shard_solve import solve_shards
+from equipoise.equilibrium.shards import ShardedGame
 from equipoise.errors import BadInput, MissingExtra
 from tests.engine import work
 
@@ -140,3 +144,29 @@ def test_an_address_without_a_cluster_is_one_sentence(address: str) -> None:
 def test_without_ray_the_extra_is_named() -> None:
     with pytest.raises(MissingExtra, match=r"pip install 'equipoise\[ray\]'"):
         list(run(Ray(), work.product, [{"number": 1}]))
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+def test_a_population_in_shards_is_solved_on_the_cluster(cluster: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for j in range(4):
+        np.save(tmp_path / f"values-{j}.npy", rng.normal(size=(20_000, 5)))
+    (tmp_path / "game.json").write_text(
+        json.dumps(
+            {
+                "groups": {f"g{k}": 0.2 for k in range(5)},
+                "agents": 80_000,
+                "attractiveness": {"values": "values-*.npy", "weight": 0.3},
+                "consistency": {"anchor": [0.2] * 5},
+                "diversity": {"weight": 0.7},
+            }
+        )
+    )
+    game = ShardedGame.load(tmp_path / "game.json")
+    here = solve_shards(game, tmp_path / "here")
+    there = solve_shards(game, tmp_path / "there", engine=Ray(cluster.address))
+    assert there.certificate.max_relative_gap <= 1e-12
+    for one, two in zip(here.files, there.files, strict=True):
+        assert one.read_bytes() == two.read_bytes()
