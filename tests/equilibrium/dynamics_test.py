@@ -214,11 +214,11 @@ def test_bad_input_is_one_sentence(given: dict[str, object], sentence: str) -> N
 
 def test_a_path_is_drawn() -> None:
     pytest.importorskip("matplotlib")
-    from equipoise.report.map_plots import path as draw
+    from equipoise.report.path_plots import path as draw
 
     found: Path = dynamics(alike(10, 5.0), steps=30, start=_corner(10))
     axes = draw(found)
-    assert "did not converge" in axes.get_xlabel()
+    assert "not converged" in axes.get_xlabel()
     assert [text.get_text() for text in axes.texts] == sorted(
         found.groups, key=lambda g: found.coverage[0, -1, found.groups.index(g)]
     )

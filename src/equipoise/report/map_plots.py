@@ -1,4 +1,4 @@
-"""Figures of a phase map and of a path: each function draws one and returns its axes.
+"""Figures of a phase map: each function draws one and returns its axes.
 
 Colour says how many groups are excluded (cividis: told apart without colour vision, and in
 grey); lines are the exact boundaries, each with the name of the group that drops out there.
@@ -17,15 +17,14 @@ from equipoise.display import shortened
 from equipoise.errors import BadInput, MissingExtra
 from equipoise.inclusion.map_axes import Axis
 from equipoise.inclusion.map_status import Status
-from equipoise.report.plots import BLUE, FAINT, INK, PAPER, VERMILLION
+from equipoise.report.plots import FAINT, INK, PAPER, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from equipoise.equilibrium.dynamics import Path
     from equipoise.inclusion.map_result import PhaseMap
 
-__all__ = ["map_figure", "path", "phase_map", "probability_map"]
+__all__ = ["map_figure", "new_axes", "phase_map", "probability_map"]
 
 FloatArray = NDArray[np.float64]
 
@@ -35,7 +34,8 @@ HALO = "#000000"
 DPI = 160
 
 
-def _new_axes(size: tuple[float, float] = SIZE) -> Axes:
+def new_axes(size: tuple[float, float] = SIZE) -> Axes:
+    """Return the only axes of a new figure."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -85,7 +85,7 @@ def phase_map(found: PhaseMap, *, plane: int = 0) -> Axes:
         drops out. Hatched: certified, but not proved to be the only equilibrium. Crossed: no
         equilibrium was certified.
     """
-    axes = _new_axes()
+    axes = new_axes()
     excluded, status = _plane(found, found.excluded, plane), _plane(found, found.status, plane)
     count = excluded.sum(axis=-1)
     top = int(count.max())
@@ -184,16 +184,15 @@ def _name_lines(axes: Axes, lines: Sequence[tuple[str, FloatArray]]) -> None:
     figure: Any = axes.figure
     figure.canvas.draw()
     frame = axes.get_window_extent()
-    longest: dict[str, FloatArray] = {}
-    for group, points in lines:
-        seen = axes.transData.transform(points)
-        if group not in longest or _length(seen) > _length(longest[group]):
-            longest[group] = seen
+    seen_lines = [(group, axes.transData.transform(points)) for group, points in lines]
+    seen_lines.sort(key=lambda line: -_length(line[1]))
     taken: list[FloatArray] = []
-    for group, seen in longest.items():
+    for group, seen in seen_lines:
         wide = 5.6 * len(shortened(group, 26)) * figure.dpi / 72
         total = _length(seen)
-        if total < 0.6 * wide:
+        # A short piece goes without, unless it is the group's only one.
+        alone = sum(name == group for name, _ in lines) == 1
+        if total < (0.4 if alone else 0.8) * wide:
             continue
         middle, angle = _place(seen, taken, frame, wide)
         taken.append(middle)
@@ -254,8 +253,10 @@ def probability_map(found: PhaseMap, group: str, *, plane: int = 0) -> Axes:
         raise BadInput("this map has no draws, so there is no probability to draw")
     if group not in found.groups:
         raise BadInput(f'group: there is no group "{group}"; the map has {list(found.groups)}')
+    axes = new_axes()
+    from matplotlib.lines import Line2D
+
     chance = _plane(found, found.drawn.probability, plane)[..., found.groups.index(group)]
-    axes = _new_axes()
     x, y = found.axes[0].values, found.axes[1].values
     mesh = axes.pcolormesh(_edges(x), _edges(y), chance, cmap="cividis_r", vmin=0, vmax=1,
                            rasterized=True)  # fmt: skip
@@ -263,72 +264,24 @@ def probability_map(found: PhaseMap, group: str, *, plane: int = 0) -> Axes:
         if chance.min() < level < chance.max():
             axes.contour(x, y, chance, levels=[level], colors=[VERMILLION], linestyles="--",
                          linewidths=1.4)  # fmt: skip
+    keys = [Line2D([], [], color=VERMILLION, linestyle="--", label="2.5 % and 97.5 % of draws")]
     for curve in found.boundaries:
         if curve.group == group and _in_plane(found, curve.z, plane):
-            axes.plot(*curve.points.T, color=LINE, linewidth=1.6)
+            axes.plot(*curve.points.T, color=INK, linewidth=1.8)
+            if len(keys) == 1:
+                keys.append(Line2D([], [], color=INK, linewidth=1.8, label="point estimate"))
+    axes.figure.legend(handles=keys, loc="outside lower center", ncols=2, frameon=False,
+                       fontsize=9.5, labelcolor=INK)  # fmt: skip
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(y[0], y[-1])
     _dress(axes, found, plane)
     bar = axes.figure.colorbar(mesh, ax=axes, shrink=0.85, pad=0.02)
     bar.outline.set_edgecolor(INK)
     bar.ax.tick_params(colors=INK, labelsize=9)
-    bar.set_label(f"share of draws without {shortened(group, 26)}", color=INK, fontsize=10)
+    bar.set_label(
+        f"share of draws in which nobody serves: {shortened(group, 26)}", color=INK, fontsize=10
+    )
     return axes
-
-
-def path(found: Path, *, start: int = 0, below: float = 0.0) -> Axes:
-    """Draw the coverage of every group over time, from one start.
-
-    Parameters
-    ----------
-    found : Path
-    start : int
-        Which of the starts.
-    below : float
-        Exclusion threshold on top weight: the time a group falls below it is marked.
-
-    Returns
-    -------
-    Axes
-        Vermillion and dashed: groups excluded at the end. A cross: where one is excluded first.
-    """
-    if not -len(found.final) <= start < len(found.final):
-        raise BadInput(f"start: {start} is not one of the {len(found.final)} starts of this path")
-    axes = _new_axes((7.2, 4.4))
-    cover, when = found.coverage[start], found.time_below(below)[start]
-    top = found.top_weight[start, -1]
-    out = top < below if below > 0 else top == 0.0
-    for k in range(len(found.groups)):
-        axes.plot(found.times, cover[:, k], color=VERMILLION if out[k] else BLUE,
-                  linestyle="--" if out[k] else "-", linewidth=1.7)  # fmt: skip
-        if np.isfinite(when[k]):
-            height = float(np.interp(when[k], found.times, cover[:, k]))
-            axes.plot(when[k], height, "X", color=VERMILLION, markersize=8, markeredgecolor=PAPER,
-                      clip_on=False, zorder=5)  # fmt: skip
-    axes.set_xlim(0, found.times[-1])
-    axes.set_ylim(bottom=0)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    _name_ends(axes, found.groups, cover[-1])
-    unit = "rounds of best responses" if found.kind == "best-response" else "time"
-    said = "" if found.converged[start] else " (did not converge)"
-    axes.set_xlabel(unit + said, color=INK, fontsize=10.5)
-    axes.set_ylabel("coverage (mean weight)", color=INK, fontsize=10.5)
-    return axes
-
-
-def _name_ends(axes: Axes, groups: Sequence[str], ends: FloatArray) -> None:
-    """Write names beside the ends of lines, moved apart where they would touch."""
-    low, high = axes.get_ylim()
-    gap = 0.055 * (high - low)
-    order = np.argsort(ends, kind="stable")
-    heights = ends[order].astype(float)
-    for i in range(1, heights.size):
-        heights[i] = max(heights[i], heights[i - 1] + gap)
-    for k, height in zip(order, heights, strict=True):
-        axes.annotate(shortened(groups[k], 26), (1.01, height),
-                      xycoords=axes.get_yaxis_transform(), va="center", fontsize=9.5, color=INK,
-                      annotation_clip=False, parse_math=False)  # fmt: skip
 
 
 def map_figure(found: PhaseMap) -> bytes:
