@@ -33,7 +33,8 @@ HEIGHT = {room: len(ROOMS) - row for row, rooms in enumerate(ROOMS) for room in 
 EXAMINERS = {"equilibrium.certificate", "equilibrium.uniqueness"}
 SOLVING = {
     "simplex", "projection", "solve", "solvers", "methods", "closed_form", "mean_field",
-    "affine_vi", "network", "monotone", "outcome",
+    "affine_vi", "network", "monotone", "outcome", "network_large", "network_kernels", "kernels",
+    "passes", "shard_pass", "shard_solve",
 }  # fmt: skip
 TERMINAL = "cli.terminal"
 

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.equilibrium.contraction import weighted_contraction
 from equipoise.equilibrium.curvature import (
     MANY_ROWS,
     block_modulus,
@@ -117,6 +118,10 @@ def _affine(form: AffineForm, profile: Profile | None) -> Uniqueness:
     for answer in answers:
         if answer.verdict == "proved":
             return answer
+    if form.network is not None:
+        weighted = _weighted(form)
+        if weighted is not None:
+            return weighted
     if profile is not None:
         refuted = _specialises(form, profile)
         if refuted is not None:
@@ -215,6 +220,15 @@ def _contraction(form: AffineForm) -> Uniqueness:
     margin, scale = contraction_margin(form)
     test = "R2(c): smallest λ_min(H_i|T) − |γ_i| λ_max(S|T); best responses contract"
     return _verdict(margin, scale, test)
+
+
+def _weighted(form: AffineForm) -> Uniqueness | None:
+    """Test (c) with a weight for every agent: those above the limit meet others well below it."""
+    found = weighted_contraction(form)
+    if not found.proved or 1.0 - found.ratio <= 1e-12:
+        return None
+    test = "R2(c) in the norm max ‖x_i‖/z_i: 1 minus the rate at which best responses contract"
+    return Uniqueness("proved", 1.0 - found.ratio, test)
 
 
 def _dominated(form: AffineForm) -> Uniqueness:
