@@ -19,7 +19,7 @@ from equipoise.inclusion.map_exam import concave, relative_gap, unique
 from equipoise.inclusion.map_solver import maximise_cells
 from equipoise.inclusion.map_status import Status
 
-__all__ = ["TOLERANCE", "CellResults", "solve_cells", "solve_one"]
+__all__ = ["TOLERANCE", "CellResults", "cores", "solve_cells", "solve_one"]
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int, str], None]
@@ -93,7 +93,7 @@ def solve_cells(
         gap[low + chosen] = found
         status[low + chosen] = np.where(found <= TOLERANCE, passed, Status.failed)
 
-    with ThreadPoolExecutor(_cores(), thread_name_prefix="equipoise-map") as threads:
+    with ThreadPoolExecutor(cores(), thread_name_prefix="equipoise-map") as threads:
         for done, _ in enumerate(threads.map(work, range(0, n, step))):
             if progress is not None:
                 progress(min(n, (done + 1) * step), n, "cells")
@@ -119,7 +119,8 @@ def solve_one(
     return profile.top_weight, profile.coverage, exam.max_relative_gap, status
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many threads this process may run at once."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1

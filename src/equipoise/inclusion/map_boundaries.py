@@ -9,6 +9,7 @@ root to 1e-12 of the edge. Between such points it is drawn straight.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import final
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.inclusion.map_axes import Axis
+from equipoise.inclusion.map_batch import cores
 from equipoise.inclusion.map_cells import Cells, Family, multiple
 from equipoise.inclusion.map_solver import maximise_cells
 
@@ -102,16 +104,23 @@ def boundaries(
     """
     if len(family.labels) == 1:
         return ()
-    out = []
     heights: list[float | None] = [None] if len(axes) == 2 else [float(v) for v in axes[2].values]
-    for plane, z in enumerate(heights):
+    jobs = [
+        (plane, k)
+        for plane in range(len(heights))
+        for k in range(len(family.labels))
+        if 0 < excluded[plane, :, :, k].sum() < usable[plane].size
+    ]
+
+    def follow(job: tuple[int, int]) -> list[Boundary]:
+        (plane, k), z = job, heights[job[0]]
         fixed = {} if z is None else {axes[2].name: z}
-        for k, label in enumerate(family.labels):
-            state = excluded[plane, :, :, k]
-            if state.any() and not state.all():
-                curves = _curves(family, (axes[0], axes[1]), fixed, k, below, state, usable[plane])
-                out += [Boundary(label, points, z) for points in curves]
-    return tuple(out)
+        state = excluded[plane, :, :, k]
+        curves = _curves(family, (axes[0], axes[1]), fixed, k, below, state, usable[plane])
+        return [Boundary(family.labels[k], points, z) for points in curves]
+
+    with ThreadPoolExecutor(cores(), thread_name_prefix="equipoise-map") as threads:
+        return tuple(curve for found in threads.map(follow, jobs) for curve in found)
 
 
 def _curves(
