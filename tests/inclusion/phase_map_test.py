@@ -295,3 +295,17 @@ def test_concavity_is_where_the_eigenvalue_says() -> None:
         low.append(np.linalg.eigvalsh(basis.T @ g @ basis)[0])
     assert concave(cells).tolist() == (np.array(low) > 1e-9).tolist()
     assert 0 < concave(cells).sum() < 40
+
+
+def test_a_cell_without_an_equilibrium_calls_nobody_excluded() -> None:
+    # R1: one agent alone wants a share of attention and the other serves only group a.
+    game = eq.AlignmentGame(
+        eq.Groups({"a": 0.6, "b": 0.4}), 2,
+        [eq.AudienceShare([1.0, 0.0]), eq.Attractiveness([1.0, 0.0])],
+    )  # fmt: skip
+    found = phase_map(game, "attractiveness=2:3:2", "variety=0:0.01:2")
+    failed = found.status == Status.failed
+    assert failed.any()
+    assert not found.excluded[failed].any()
+    assert np.isnan(found.top_weight[failed]).all()
+    assert found.certified == found.cells - failed.sum()

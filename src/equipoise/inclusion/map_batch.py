@@ -115,6 +115,10 @@ def solve_one(
     status = Status.failed
     if found.outcome.name == "solved":
         status = Status.unique if exam.uniqueness.verdict == "proved" else Status.certified
+    if status is Status.failed:
+        # Nobody is called excluded at a profile that is no equilibrium.
+        nothing = np.full(len(game.groups), np.nan)
+        return nothing, nothing, exam.max_relative_gap, status
     profile = found.profile
     return profile.top_weight, profile.coverage, exam.max_relative_gap, status
 

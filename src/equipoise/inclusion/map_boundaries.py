@@ -164,7 +164,13 @@ def _curves(
         for (low, right, high, left), joined in zip(edges[rows, columns], same, strict=True):
             pairs = ((low, right), (high, left)) if joined else ((low, left), (high, right))
             links += pairs
-    return [points[chain] for chain in _chains(links, len(points))]
+    return [_thinned(points[chain]) for chain in _chains(links, len(points))]
+
+
+def _thinned(points: FloatArray) -> FloatArray:
+    """Drop points that repeat the one before: two edges met in a corner of the grid."""
+    fresh = np.append(True, (points[1:] != points[:-1]).any(axis=1))
+    return points[fresh] if fresh.sum() > 1 else points
 
 
 def _roots(f: Along, edges: int) -> FloatArray:

@@ -67,9 +67,11 @@ class _Grid:
         proved = exam.uniqueness.verdict == "proved"
         good = Status.unique if proved else Status.certified
         self.status[at] = good if found.outcome.name == "solved" else Status.failed
-        self.top[at], self.coverage[at] = found.profile.top_weight, found.profile.coverage
         self.gap[at] = exam.max_relative_gap
-        self.excluded[at] = left_out(self.top[at], self.below)
+        # Nobody is called excluded at a profile that is no equilibrium.
+        if self.status[at] != Status.failed:
+            self.top[at], self.coverage[at] = found.profile.top_weight, found.profile.coverage
+            self.excluded[at] = left_out(self.top[at], self.below)
         self.solved += 1
         if self.progress is not None:
             self.progress(self.solved, self.status.size, "cells")

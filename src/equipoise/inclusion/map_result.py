@@ -63,8 +63,9 @@ class PhaseMap:
     below : float
         Exclusion threshold on top weight.
     excluded : (…, y, x, groups) bool array
+        False in cells without a certified equilibrium.
     top_weight, coverage : (…, y, x, groups) arrays
-        NaN in inferred cells.
+        NaN in cells that were inferred or failed.
     relative_gap : (…, y, x) array
         Largest over agents; NaN in inferred cells.
     status : (…, y, x) uint8 array
