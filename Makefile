@@ -19,8 +19,6 @@ $(STAMP): pyproject.toml
 
 demo: venv
 	$(BIN)/equipoise study run studies/gss2018.toml --out out/gss2018
-	@echo
-	@echo "The report is out/gss2018/report.html: open it in a browser."
 
 lint: venv
 	$(BIN)/ruff check src tests benchmarks

@@ -11,6 +11,7 @@ import pyreadstat
 import pytest
 
 from equipoise.panels import Panel, load_panel, read_panel
+from equipoise.panels.grouping import Merged
 from equipoise.panels.sources import SOURCES, _frame, _grouping
 
 BUNDLED = [
@@ -246,7 +247,7 @@ def test_a_small_cell_is_merged_with_its_neighbour_when_asked(tmp_path: Path) ->
     panel = read_panel(file, group="age", questions="q", small_cells="merge")
     assert panel.groups.labels == ("1", "2 + 3", "4")
     assert panel.shares()["2 + 3"].n == 20
-    assert panel.dropped['group "3" below min_cell: merged, not dropped'] == 4
+    assert panel.merged == (Merged("3", 4, "2", 10),)
 
 
 def test_a_small_crossed_cell_is_merged_within_its_first_level(tmp_path: Path) -> None:

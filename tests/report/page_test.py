@@ -78,7 +78,8 @@ def test_no_label_becomes_markup(page: Page, hostile: Path) -> None:
     allowed = {"html", "head", "meta", "title", "style", "body", "header", "main", "footer", "h1",
                "h2", "h3", "p", "section", "div", "table", "caption", "thead", "tbody", "tr", "th",
                "td", "bdi", "span", "figure", "figcaption", "details", "summary", "pre", "code",
-               "dl", "dt", "dd", "svg", "g", "path", "defs", "use", "clippath", "rect"}  # fmt: skip
+               "dl", "dt", "dd", "ul", "li", "a", "svg", "g", "path", "defs", "use", "clippath",
+               "rect"}  # fmt: skip
     assert {tag for tag, _ in page.tags} <= allowed
     assert "<script>alert(1)</script>" in "".join(page.words)
     text = (hostile / "report.html").read_text(encoding="utf-8")

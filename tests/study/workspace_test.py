@@ -143,7 +143,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(tmp_path: Path) -> N
 def test_the_survey_must_exist(tmp_path: Path) -> None:
     study = small_study(tmp_path)
     (tmp_path / "people.csv").unlink()
-    with pytest.raises(BadInput, match="^panel: "):
+    with pytest.raises(BadInput, match=r"^study\.toml: panel: "):
         run_study(study, tmp_path / "out")
     survey(tmp_path)
     run_study(study, tmp_path / "out")

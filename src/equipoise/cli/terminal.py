@@ -69,6 +69,8 @@ class Settings:
     def progress(self) -> Progress:
         """Return a callback (done, total, what) that shows on stderr how far the work is.
 
+        A total of 0 means that the work is not counted.
+
         On a terminal one line that is written over; elsewhere a line for each tenth.
         """
         tty = bool(sys.stderr and sys.stderr.isatty())
@@ -80,7 +82,7 @@ class Settings:
             if self.quiet or (not tty and (what, tenth) == last):
                 return
             last = (what, tenth)
-            text = f"{one_line(what)}: {done} of {total}"
+            text = one_line(what) + (f": {done:,} of {total:,}" if total else "")
             end = "\n" if not tty or done >= total else ""
             say(f"\r{text}\x1b[K" if tty else text, error=True, end=end)
 

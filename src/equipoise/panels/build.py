@@ -150,6 +150,7 @@ def build_panel(table: RawTable, layout: Layout, about: About) -> Panel:
         MappingProxyType(dict(dropped)),
         layout.weight is not None,
         rows,
+        merged=cells.merged,
     )
 
 
@@ -162,15 +163,12 @@ def _groups(table: RawTable, layout: Layout, dropped: Counter[str]) -> Cells:
     ]
     for column in columns:
         dropped.update({f"group {why}": k for why, k in column.dropped.items()})
-    cells = group_cells(
+    return group_cells(
         columns,
         min_cell=layout.min_cell,
         small_cells=layout.small_cells,
         order=layout.order,
     )
-    for label, k in cells.merged.items():
-        dropped[f'group "{label}" below min_cell: merged, not dropped'] += k
-    return cells
 
 
 def _weights(

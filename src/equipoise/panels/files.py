@@ -71,7 +71,7 @@ def read_panel(
     small_cells : "refuse" or "merge"
         What to do with a smaller group: stop, or merge it with its nearest (the neighbour in
         an ordered column, else the smallest that shares the most leading levels), which
-        `Panel.dropped` tells. Nothing is lumped together unless you ask for it.
+        `Panel.merged` tells. Nothing is lumped together unless you ask for it.
     order : sequence of group labels, optional
         The order of the groups; default: by code, by category, or alphabetical.
     lonely_psu : "refuse", "average" or "centre"

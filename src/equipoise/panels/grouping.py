@@ -5,7 +5,6 @@ A cell is a combination of levels of the group columns; empty combinations do no
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
@@ -16,11 +15,30 @@ from numpy.typing import NDArray
 from equipoise.errors import BadInput, nearest
 from equipoise.panels.coding import CodedColumn
 
-__all__ = ["Cells", "SmallCells", "group_cells"]
+__all__ = ["Cells", "Merged", "SmallCells", "group_cells"]
 
 SmallCells = Literal["merge", "refuse"]
 
 MAX_GROUPS = 60
+
+
+@final
+@dataclass(frozen=True)
+class Merged:
+    """A group that had too few respondents, and where they went.
+
+    Parameters
+    ----------
+    group, into : str
+        Label of the small group, and of the one it was merged into, as that was then.
+    n, least : int
+        Its respondents, and how many a group needs.
+    """
+
+    group: str
+    n: int
+    into: str
+    least: int
 
 
 @final
@@ -30,7 +48,7 @@ class Cells:
 
     group: NDArray[np.int64]
     labels: tuple[str, ...]
-    merged: Counter[str]
+    merged: tuple[Merged, ...]
 
 
 def group_cells(
@@ -77,7 +95,7 @@ def group_cells(
     sets: list[list[int]] = [[i] for i in range(len(keys))]
     names = [" / ".join(c.options[v] for c, v in zip(columns, key, strict=True)) for key in keys]
     ordered = len(columns) == 1 and columns[0].ordered
-    merged: Counter[str] = Counter()
+    merged: list[Merged] = []
     while True:
         n = np.array([sizes[s].sum() for s in sets])
         small = int(np.argmin(n))
@@ -88,7 +106,9 @@ def group_cells(
         if len(sets) == 1:
             break
         other = _nearest(small, sets, n, keys, ordered)
-        merged[_label(sets[small], names)] += int(n[small])
+        merged.append(
+            Merged(_label(sets[small], names), int(n[small]), _label(sets[other], names), min_cell)
+        )
         sets[min(small, other)] = sorted(sets[small] + sets[other])
         del sets[max(small, other)]
     return _finish(known, inverse.ravel(), sets, names, merged, order)
@@ -99,7 +119,7 @@ def _finish(
     inverse: NDArray[np.intp],
     sets: list[list[int]],
     names: list[str],
-    merged: Counter[str],
+    merged: list[Merged],
     order: Sequence[str],
 ) -> Cells:
     labels = [_label(s, names) for s in sets]
@@ -119,7 +139,7 @@ def _finish(
         of_key[s] = p
     group = np.full(known.size, -1, dtype=np.int64)
     group[known] = of_key[inverse]
-    return Cells(group, tuple(labels[i] for i in np.argsort(place)), merged)
+    return Cells(group, tuple(labels[i] for i in np.argsort(place)), tuple(merged))
 
 
 def _places(labels: list[str], order: Sequence[str]) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
-from typing import Any, NoReturn, final
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from equipoise.game.groups import Groups
 from equipoise.panels import agreement as alike
 from equipoise.panels.answers import AnswerTable
 from equipoise.panels.respondents import Respondents, Tallies
+
+if TYPE_CHECKING:
+    from equipoise.panels.grouping import Merged
 
 __all__ = ["Panel", "PanelDraws"]
 
@@ -113,6 +116,8 @@ class Panel:
         What was not used: respondents without a group, answers that are missing codes.
     weighted : bool
         Whether the respondents carry weights.
+    merged : tuple of Merged
+        Groups that were too small and merged into others, in the order in which it was done.
     people : Respondents
         The rows; not a field, absent from every export, refused by pickle.
 
@@ -141,6 +146,7 @@ class Panel:
     dropped: Mapping[str, int]
     weighted: bool
     people: InitVar[Respondents]
+    merged: tuple[Merged, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self, people: Respondents) -> None:
         object.__setattr__(self, "_people", people)

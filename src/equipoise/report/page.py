@@ -15,18 +15,20 @@ from typing import Any
 from equipoise.display import escaped, html_table
 from equipoise.report.figures import draw_all, inline
 from equipoise.report.files import make_folder, write_whole
+from equipoise.report.in_short import summary
+from equipoise.report.phrases import CLOSE, OPEN, plain
 from equipoise.report.result import read_result
 from equipoise.report.style import CSS
-from equipoise.report.tables import Table, tables, to_csv
-from equipoise.report.words import CLOSE, OPEN, caption, certificate, method, plain, summary
+from equipoise.report.tables import Table, few, tables, to_csv
+from equipoise.report.words import WORDS, caption, certificate, method, specialists
 
 __all__ = ["html_page", "write_outputs", "write_report"]
 
 Result = Mapping[str, Any]
 
 MARKS = {
-    "excluded": "excluded",
-    "included": "included",
+    "left out": "excluded",
+    "served": "included",
     "undecided": "undecided",
     "on the boundary": "boundary",
 }
@@ -118,7 +120,8 @@ def _header(result: Result) -> str:
 def _short(result: Result) -> str:
     return (
         '<section class="short" aria-labelledby="short"><h2 id="short">In short</h2>\n'
-        f"{_paragraphs(summary(result))}</section>"
+        f"{_paragraphs(summary(result))}\n"
+        '<p class="more">What the words mean: <a href="#words">Words</a>, at the end.</p></section>'
     )
 
 
@@ -151,14 +154,14 @@ def _first(result: Result, made: Mapping[str, Table]) -> str:
 
 
 def _note(result: Result) -> str:
-    diversity = result["settings"].get("diversity")
-    if diversity and not result["critical"]["other_curvature"]:
-        text = (
-            f"These ratios are for agents that do not mind overlap; this study's diversity weight "
-            f"({diversity:g}) acts through the survey's own kernel, for which no such law holds."
-        )
-        return f"<p>{escaped(text)}</p>"
-    return ""
+    if result["critical"]["law"] != "ignored":
+        return ""
+    text = (
+        "These ratios are for agents that ignore each other. In this study they do not (diversity "
+        f"weight {result['settings']['diversity']:g}), and no such ratio is known: compare with "
+        "the verdicts below, not with α/β."
+    )
+    return f"<p>{_sentence(text)}</p>"
 
 
 def _figure(name: str, result: Result, figures: Mapping[str, bytes]) -> str:
@@ -220,7 +223,7 @@ def _method(result: Result) -> str:
     rows = [
         [row["group"], f"{100 * row['share']:.1f} %",
          f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %",
-         "–" if row["n"] is None else f"{row['n']:,}"]
+         "–" if row["n"] is None else f"{row['n']:,}" + (" (few)" if few(row["n"]) else "")]
         for row in result["groups"]
     ]  # fmt: skip
     made = html_table(["group", "share", "interval", "respondents"], rows, caption="The groups.")
@@ -233,21 +236,20 @@ def _method(result: Result) -> str:
 
 
 def _certificate(result: Result) -> str:
-    exam = result["certificate"]
-    solver = f"Method: {exam['solver']} ({exam['reason']}); {exam['steps']} steps."
     return (
         "<section><h2>The certificate: what is proved, and what is not</h2>\n"
-        f"{_paragraphs([*certificate(result), solver])}</section>"
+        f"{_paragraphs(certificate(result))}<details><summary>For specialists</summary>"
+        f"{_paragraphs(specialists(result))}</details></section>"
     )
 
 
 def _reproduce(result: Result) -> str:
     recipe, people, uncertainty = result["reproduce"], result["people"], result["uncertainty"]
-    seed = "" if uncertainty["seed"] is None else f" --seed {uncertainty['seed']}"
     command = (
         f"pip install 'equipoise[data,plots]=={result['version']}'\n"
-        f"equipoise study run study.toml --out out{seed}"
+        "equipoise study run study.toml --out again"
     )
+    facts: list[tuple[str, str | list[str]]]
     facts = [("Version", f"equipoise {result['version']}, Python {recipe['python']}, NumPy "
               f"{recipe['numpy']}"), ("Study, sha256", recipe["study_sha256"])]  # fmt: skip
     if uncertainty["seed"] is not None:
@@ -256,24 +258,32 @@ def _reproduce(result: Result) -> str:
         facts += [("Data", people["source"]), ("Licence", people["licence"])]
         facts += [("Cite", people["citation"])] if people["citation"] else []
         facts.append(("Data, sha256", people["sha256"]))
-        left = [f"{count:,} {reason}" for reason, count in people["dropped"].items()]
-        facts.append(("Not used", "; ".join(left) or "nothing"))
+        left = [f"{reason}: {count:,}" for reason, count in people["dropped"].items()]
+        facts.append(("Not used", left or "nothing"))
     if result["game_file"]:
         facts += [("Game file", result["game_file"]["file"])]
         facts += [("Game file, sha256", result["game_file"]["sha256"])]
         facts += [(key, str(value)) for key, value in result["game_file"]["about"].items()]
-    rows = "".join(f"<dt>{escaped(k)}</dt><dd><bdi>{escaped(v)}</bdi></dd>" for k, v in facts)
+    rows = "".join(f"<dt>{escaped(k)}</dt><dd>{_fact(v)}</dd>" for k, v in facts)
     study = json.dumps(recipe["study"], ensure_ascii=False, indent=1)
     pre = "\n".join(escaped(line) or "" for line in command.split("\n"))
     body = "\n".join("&#8203;" + _indented(line) for line in study.split("\n"))
     return (
         "<section><h2>How to reproduce it</h2>\n"
+        "<p>The study that was run lies beside this page as <code>study.toml</code>, every default "
+        "filled in. In this folder:</p>"
         f'<pre tabindex="0"><code>{pre}</code></pre>\n<dl>{rows}</dl>\n'
         "<p>All numbers stand in <code>result.json</code> and in the folder <code>tables</code>; "
-        "the same study, version and machine give the same bytes.</p>"
+        "the same study, version and machine give the same bytes but for <code>seconds</code>.</p>"
         "<details><summary>The study with every default filled in</summary>"
         f'<pre tabindex="0"><code>{body}</code></pre></details></section>'
     )
+
+
+def _fact(value: str | list[str]) -> str:
+    if isinstance(value, str):
+        return f"<bdi>{escaped(value)}</bdi>"
+    return "<ul>" + "".join(f"<li><bdi>{escaped(x)}</bdi></li>" for x in value) + "</ul>"
 
 
 def _indented(line: str) -> str:
@@ -281,22 +291,10 @@ def _indented(line: str) -> str:
     return " " * (len(line) - len(bare)) + escaped(bare)
 
 
-WORDS = (
-    ("agent", "one language model; it chooses whom to serve"),
-    ("group", "a part of the public that answers alike"),
-    ("mixture", "the weights an agent puts on the groups; they sum to 100 %"),
-    ("coverage", "the mean weight of a group over agents"),
-    ("top weight", "the largest weight any agent puts on a group"),
-    ("left out (excluded)", "no agent serves the group, or none above the threshold"),
-    ("α/β", "weight of appeal to the audience over weight of staying with the target"),
-    ("draw", "the survey asked again of a random sample of its own respondents"),
-    ("band", "intervals that hold for all rows of a table together"),
-)
-
-
 def _glossary() -> str:
     rows = "".join(f"<dt>{escaped(word)}</dt><dd>{escaped(text)}</dd>" for word, text in WORDS)
-    return f"<section><h2>Words</h2><dl>{rows}</dl></section>"
+    head = '<section aria-labelledby="words"><h2 id="words">Words</h2>'
+    return f"{head}<dl>{rows}</dl></section>"
 
 
 def _footer(result: Result) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from equipoise.display import shortened
 from equipoise.errors import BadInput, MissingExtra
-from equipoise.report.tables import percent, ratio
+from equipoise.report.tables import in_words, percent, ratio
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,13 @@ VERDICTS = {
 CELLS = {"included": "#0072b3", "excluded": "#d55e01", "undecided": "#e69f01"}
 """Grounds of heat-map cells: the same colours, but not swapped in the dark."""
 
-WIDTH = 6.4
+GROUPS = ("#0072b3", "#e69f02", "#009e73", "#cc79a7", "#56b4ea", "#d55e02", "#f0e442", "#999999")
+"""Okabe and Ito's colours for up to eight groups, a hair off those the page swaps in the dark."""
+
+NUMBERED = 0.03
+"""Parts of a bar smaller than this carry no number."""
+
+WIDTH = 5.0
 MOST_AGENTS = 12
 
 
@@ -60,7 +66,7 @@ def _axes(height: float) -> Axes:
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
     """Label the rows of a chart from the top down, never read as mathematics."""
     axes.set_yticks(
-        range(len(labels)), [shortened(x, 30) for x in labels], parse_math=False, color=INK
+        range(len(labels)), [_two_lines(x, 18) for x in labels], parse_math=False, color=INK
     )
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -68,10 +74,10 @@ def _rows(axes: Axes, labels: Sequence[str]) -> None:
                 colors=FAINT, linewidth=0.6, zorder=0)  # fmt: skip
 
 
-def _legend(axes: Axes, handles: list[Any], columns: int = 3) -> None:
+def _legend(axes: Axes, handles: list[Any], columns: int = 2) -> None:
     axes.figure.legend(
         handles=handles, loc="outside lower center", ncols=columns, frameon=False,
-        fontsize=9, labelcolor=INK, handletextpad=0.5,
+        fontsize=9, labelcolor=INK, handletextpad=0.5, columnspacing=2.2,
     )  # fmt: skip
 
 
@@ -99,7 +105,9 @@ def critical(result: Result) -> Axes:
     rows = result["critical"]["rows"]
     axes = _axes(1.35 + 0.42 * len(rows))
     _rows(axes, [row["group"] for row in rows])
-    left, right = _log_limits(rows, _own_ratio(result))
+    # The ratios of agents that ignore each other say nothing about agents that do not.
+    own = None if result["critical"]["law"] == "ignored" else _own_ratio(result)
+    left, right = _log_limits(rows, own)
     axes.set_xscale("log")
     axes.set_xlim(left, right)
 
@@ -120,17 +128,17 @@ def critical(result: Result) -> Axes:
         axes.annotate(ratio(row["least"]), (1.03, y), xycoords=axes.get_yaxis_transform(),
                       va="center", fontsize=9.5, color=INK, annotation_clip=False)  # fmt: skip
     _log_ticks(axes, left, right)
+    level = f"{100 * result['uncertainty']['level']:g} %"
     keys = [
         _key("least ratio", marker="o", color=BLUE, markersize=7),
-        _key("its interval", linestyle="-", linewidth=5, color=BLUE, alpha=0.45),
-        _key("band, all groups", linestyle="-", linewidth=1.3, color=BLUE),
+        _key(f"{level} interval", linestyle="-", linewidth=5, color=BLUE, alpha=0.45),
+        _key(f"{level} band, all groups", linestyle="-", linewidth=1.3, color=BLUE),
         _key("no upper end", marker=">", color=BLUE, markersize=7),
     ]
-    own = _own_ratio(result)
     if own is not None and own > 0:
         axes.axvline(own, color=VERMILLION, linewidth=1.4, linestyle=(0, (4, 2)))
         keys.append(_key(f"this study: {own:g}", linestyle=(0, (4, 2)), color=VERMILLION))
-    axes.set_xlabel("attractiveness / consistency (α/β), log scale", color=INK, fontsize=10)
+    axes.set_xlabel("α/β, log scale", color=INK, fontsize=10)
     _legend(axes, keys)
     return axes
 
@@ -183,12 +191,17 @@ def coverage(result: Result) -> Axes:
     axes.set_xlim(left=-0.025 * axes.get_xlim()[1])
     used = [verdict for verdict in VERDICTS if any(r["verdict"] == verdict for r in rows)]
     keys = [
-        _key(verdict, marker=VERDICTS[verdict][1], color=VERDICTS[verdict][0], markersize=9)
+        _key(
+            in_words(verdict),
+            marker=VERDICTS[verdict][1],
+            color=VERDICTS[verdict][0],
+            markersize=9,
+        )
         for verdict in used
     ]
     keys.append(_key("share of the public", marker="|", color=INK, markersize=13,
                      markeredgewidth=2.2))  # fmt: skip
-    _legend(axes, keys, 4)
+    _legend(axes, keys)
     return axes
 
 
@@ -201,36 +214,51 @@ def _percent_axis(axes: Axes, label: str) -> None:
 
 def profile(result: Result) -> Axes:
     """Draw the mixture of every agent as a bar, above the shares of the public."""
-    from matplotlib import colormaps
-
     _need(result, "profile")
     groups = [row["group"] for row in result["groups"]]
     bars = _bars(result)
     axes = _axes(1.5 + 0.5 * len(bars) + 0.16 * len(groups))
     _rows(axes, [label for label, _ in bars])
     axes.collections[-1].remove()
-    k = len(groups)
+    colors = _group_colors(len(groups))
     for j, group in enumerate(groups):
-        color = colormaps["cividis"](j / max(1, k - 1))
+        color = colors[j]
         left = [sum(weights[:j]) for _, weights in bars]
         width = [weights[j] for _, weights in bars]
         axes.barh(range(len(bars)), width, left=left, height=0.68, color=color,
                   edgecolor=PAPER, linewidth=0.8, label=shortened(group, 26))  # fmt: skip
-        ink = "#ffffff" if j < 0.5 * (k - 1) else "#000000"
+        ink = "#000000" if _light(color) > 0.18 else "#ffffff"
         for y, (start, size) in enumerate(zip(left, width, strict=True)):
-            if size >= 0.055:
+            if size >= NUMBERED:
                 axes.text(start + size / 2, y, f"{100 * size:.0f}", ha="center", va="center",
                           color=ink, fontsize=9)  # fmt: skip
     axes.set_xlim(0, 1)
-    _percent_axis(axes, "weight on each group (numbers in percent)")
+    _percent_axis(axes, "weight on each group, in percent")
     handles, labels = axes.get_legend_handles_labels()
     legend = axes.figure.legend(
         handles, labels, loc="outside lower center", frameon=False, fontsize=9, labelcolor=INK,
-        ncols=3 if max(map(len, labels)) <= 22 else 2,
+        ncols=2, columnspacing=2.2, handlelength=1.2,
     )  # fmt: skip
     for text in legend.get_texts():
         text.set_parse_math(False)
     return axes
+
+
+def _group_colors(k: int) -> list[str]:
+    """Return a colour per group: told apart up to eight, in order of the groups beyond."""
+    if k <= len(GROUPS):
+        return list(GROUPS[:k])
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colormaps["cividis"](j / (k - 1))) for j in range(k)]
+
+
+def _light(color: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _bars(result: Result) -> list[tuple[str, Sequence[float]]]:
@@ -281,7 +309,7 @@ def topics(result: Result) -> Axes:
     axes = _axes(2.2 + 0.34 * len(games))
     _rows(axes, ["" for _ in games])
     axes.set_yticks(
-        range(len(games)), [_two_lines(game["topic"]) for game in games], parse_math=False,
+        range(len(games)), [_two_lines(game["topic"], 30) for game in games], parse_math=False,
         color=INK, fontsize=8.5,
     )  # fmt: skip
     axes.collections[-1].remove()
@@ -315,10 +343,10 @@ def topics(result: Result) -> Axes:
     return axes
 
 
-def _two_lines(label: str) -> str:
-    """Return a label on at most two lines of 34 letters."""
-    lines = textwrap.wrap(shortened(label, 300), 34) or [""]
-    return "\n".join([lines[0], shortened(" ".join(lines[1:]), 34)] if lines[1:] else lines)
+def _two_lines(label: str, wide: int) -> str:
+    """Return a label on at most two lines of `wide` letters."""
+    lines = textwrap.wrap(shortened(label, 300), wide) or [""]
+    return "\n".join([lines[0], shortened(" ".join(lines[1:]), wide)] if lines[1:] else lines)
 
 
 def _cell(x: int, y: int, color: str) -> Any:

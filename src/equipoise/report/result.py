@@ -1,7 +1,8 @@
 """The result of a study as a file: plain JSON, read back with every infinite number in place.
 
-JSON has no infinity, so one is written as the text "Infinity" or "-Infinity", which JavaScript,
-R and Python turn into the number. Keys keep the order in which they were made.
+JSON has no infinity and no NaN, so they are written as the texts "Infinity", "-Infinity" and
+"NaN", which JavaScript, R and Python turn into the number. Keys keep the order in which they
+were made.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from equipoise.errors import BadInput
 
 __all__ = ["FORMAT", "read_result", "to_text"]
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout of `result.json`."""
 
-_WORDS = {"Infinity": math.inf, "-Infinity": -math.inf}
+_WORDS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 
 
 def to_text(result: Mapping[str, Any]) -> str:
@@ -64,8 +65,8 @@ def read_result(directory: Path) -> dict[str, Any]:
 
 
 def _written(value: Any) -> Any:
-    if isinstance(value, float) and math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
         return {key: _written(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -33,7 +33,8 @@ margin:1.2rem 0}
 table{border-collapse:separate;border-spacing:0;font-size:.94rem;margin:.8rem 0;
 font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
-caption span{display:block;position:sticky;left:0;max-width:min(68ch,calc(100vw - 2.5rem))}
+caption span{display:block;position:sticky;left:0;max-width:min(68ch,calc(100vw - 2.5rem));
+overflow-wrap:break-word}
 th,td{padding:.3rem .9rem .3rem 0;text-align:left;vertical-align:top;
 border-bottom:1px solid var(--faint);overflow-wrap:break-word;max-width:22rem}
 thead th{vertical-align:bottom;font-weight:600;color:var(--soft);line-height:1.3}
@@ -45,11 +46,12 @@ thead .n{white-space:normal}
 .included{color:var(--good)}
 .undecided,.boundary{color:var(--unsure);font-weight:700}
 figure{margin:1.2rem 0}
-figure svg{display:block;width:100%;min-width:27rem;max-width:46rem;height:auto}
+figure svg{display:block;width:100%;max-width:38rem;height:auto}
 figcaption{color:var(--soft);max-width:68ch;font-size:.95rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem}
 @media(max-width:40rem){dl{display:block}dd{margin:0 0 .6rem}}
-dt{font-weight:600}dd{margin-left:0}
+dt{font-weight:600}dd{margin-left:0}dd ul{margin:0;padding-left:1.1rem}
+.more{color:var(--soft);font-size:.95rem}
 code,pre{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:.9rem}
 pre{background:var(--panel);padding:.8rem 1rem;overflow-x:auto}
 a{color:var(--link)}

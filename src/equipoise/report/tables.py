@@ -9,10 +9,42 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-__all__ = ["Column", "Table", "neutral", "tables", "to_csv"]
+__all__ = ["FEW", "Column", "Table", "few", "in_words", "named", "neutral", "tables", "to_csv"]
 
 Row = Mapping[str, Any]
 Result = Mapping[str, Any]
+
+FEW = 30
+"""A group of fewer respondents is flagged wherever its name stands in a table."""
+
+SHOWN = {"excluded": "left out", "included": "served"}
+"""Verdict as files have it -> as people read it."""
+
+NOTHING = 1e-12
+"""A margin smaller than this is rounding and shown as 0."""
+
+
+def in_words(verdict: str) -> str:
+    """Return a verdict as people read it."""
+    return SHOWN.get(verdict, verdict)
+
+
+def few(n: int | None) -> bool:
+    """Whether a group has so few respondents that every number about it is rough."""
+    return n is not None and n < FEW
+
+
+def named(result: Result) -> Callable[[Row], str]:
+    """Return a function of a row that gives its group, with n where it is small."""
+    flags = {
+        row["group"]: f" (only {row['n']} people)" for row in result["groups"] if few(row["n"])
+    }
+    return lambda row: row["group"] + flags.get(row["group"], "")
+
+
+def joint_head(result: Result) -> str:
+    """Return the head of a column of bands."""
+    return f"{100 * result['uncertainty']['level']:g} % band, all groups together"
 
 
 @final
@@ -108,7 +140,9 @@ def ratio(value: float) -> str:
 
 
 def interval(low: float, high: float, show: Callable[[float], str] = ratio) -> str:
-    """Return an interval in brackets."""
+    """Return an interval in words; undefined and one-point-at-infinity ones as a dash."""
+    if math.isnan(low) or math.isnan(high):
+        return "–"
     if math.isinf(low) and math.isinf(high) and low == high:
         return "–"
     ends = [("∞" if x > 0 else "−∞") if math.isinf(x) else show(x) for x in (low, high)]
@@ -116,10 +150,14 @@ def interval(low: float, high: float, show: Callable[[float], str] = ratio) -> s
 
 
 def signed(value: float) -> str:
-    """Return a signed number with three digits and a real minus sign."""
+    """Return a signed number with three digits and a real minus sign; NaN is "undefined"."""
+    if math.isnan(value):
+        return "undefined"
     if math.isinf(value):
         return "+∞" if value > 0 else "−∞"
-    return f"{value:+#.3g}".rstrip(".").replace("-", "−") if value else "0"
+    if abs(value) < NOTHING:
+        return "0"
+    return f"{value:+#.3g}".rstrip(".").replace("-", "−")
 
 
 def of_draws(share: float) -> str:
@@ -131,6 +169,8 @@ def of_draws(share: float) -> str:
 
 def points(value: float) -> str:
     """Return a difference of shares in percentage points."""
+    if abs(value) < 0.0005:
+        return "0.0"
     return f"{100 * value:+.1f}".replace("-", "−")
 
 
@@ -147,18 +187,26 @@ def critical(result: Result) -> Table | None:
         return None
     level = 100 * result["uncertainty"]["level"]
     head = f"{level:g} % interval"
+    law = result["critical"]["law"]
+    caption = (
+        "The least ratio of attractiveness to consistency (α/β) from which no agent serves the "
+        "group any more; the first to drop out stands first."
+    )
+    if law == "ignored":
+        caption += " It holds for agents that ignore each other; those of this study do not."
+    elif law == "diversity":
+        caption += (
+            f" Diversity weighs {result['critical']['other_curvature']:g} times consistency here."
+        )
     return Table(
         "critical_incentives",
-        "The least ratio of attractiveness to consistency (α/β) from which no agent serves the "
-        "group any more; the first to drop out stands first.",
+        caption,
         ("group", "least", "low", "high", "band_low", "band_high", "n"),
         (
-            Column("group", lambda r: r["group"]),
+            Column("group", named(result)),
             Column("left out from", lambda r: ratio(r["least"])),
             Column(head, lambda r: interval(r["low"], r["high"])),
-            Column(
-                "band for all groups together", lambda r: interval(r["band_low"], r["band_high"])
-            ),
+            Column(joint_head(result), lambda r: interval(r["band_low"], r["band_high"])),
         ),
         tuple(result["critical"]["rows"]),
     )
@@ -170,31 +218,46 @@ def exclusion(result: Result) -> Table:
     rows = tuple({**row, "n": groups[row["group"]]["n"]} for row in result["exclusion"])
     draws = result["uncertainty"]["draws"]
     columns = [
-        Column("group", lambda r: r["group"]),
+        Column("group", named(result)),
+        Column("verdict", lambda r: in_words(r["verdict"])),
         Column("share of the public", lambda r: percent(r["share"])),
         Column("coverage (mean weight)", lambda r: percent(r["coverage"])),
         Column("top weight", lambda r: percent(r["top_weight"])),
-        Column("verdict", lambda r: r["verdict"]),
     ]
     if draws:
         columns += [
             Column("left out in … of draws", lambda r: of_draws(r["excluded_share"])),
             Column("holds for all groups together", lambda r: "yes" if r["jointly"] else "no"),
         ]
-    columns += [
-        Column("margin (score units)", lambda r: signed(r["margin"])),
-        Column("band", lambda r: interval(r["margin_low"], r["margin_high"], signed)),
-    ]
+    columns.append(Column("margin (utility)", lambda r: signed(r["margin"])))
+    if draws:
+        columns.append(
+            Column(
+                joint_head(result), lambda r: interval(r["margin_low"], r["margin_high"], signed)
+            )
+        )
+    if any(row["excluded_in"] not in (0, row["equilibria"]) for row in rows):
+        columns.insert(
+            2,
+            Column(
+                "left out in … of the equilibria found",
+                lambda r: f"{r['excluded_in']} of {r['equilibria']}",
+            ),
+        )
+    below = result["settings"]["below"]
+    nobody = f"no agent gives it {percent(below)} of its weight" if below else "nobody serves it"
     return Table(
         "exclusion",
         "Who is served: coverage is the mean weight of a group over agents, top weight its "
-        "largest. The margin is how far a group's score may fall (+) or must rise (−) before "
-        "this changes.",
+        f"largest. The margin is how far the group's score could fall before {nobody} (+), or "
+        "must rise before that ends (−); the utility of an agent spans "
+        f"{result['certificate']['utility_range']:.3g}.",
         ("group", "share", "n", "coverage", "coverage_low", "coverage_high", "top_weight",
          "top_agent", "margin", "margin_low", "margin_high", "excluded_share", "verdict",
          "jointly", "equilibria", "excluded_in"),
         tuple(columns),
         rows,
+        texts=2,
     )  # fmt: skip
 
 
@@ -209,12 +272,12 @@ def welfare(result: Result) -> Table | None:
         ("group", "welfare", "low", "high", "proportional", "proportional_low",
          "proportional_high", "difference", "difference_low", "difference_high"),
         (
-            Column("group", lambda r: r["group"]),
+            Column("group", named(result)),
             Column("at equilibrium", lambda r: percent(r["welfare"])),
             Column("proportional", lambda r: percent(r["proportional"])),
             Column("difference (points)", lambda r: points(r["difference"])),
             Column(
-                "band for all groups together",
+                joint_head(result),
                 lambda r: interval(r["difference_low"], r["difference_high"], points),
             ),
         ),
@@ -261,18 +324,18 @@ def topics(result: Result) -> Table | None:
         "cells together.",
         ("question", "topic", "group", "share", "coverage", "top_weight", "margin", "margin_low",
          "margin_high", "excluded_share", "verdict", "joint_verdict"),
-        _topic_columns(),
+        _topic_columns(result),
         tuple(rows),
         texts=2,
     )  # fmt: skip
 
 
-def _topic_columns() -> tuple[Column, ...]:
+def _topic_columns(result: Result) -> tuple[Column, ...]:
     return (
         Column("topic", lambda r: r["topic"]),
-        Column("group", lambda r: r["group"]),
+        Column("group", named(result)),
         Column("coverage", lambda r: percent(r["coverage"])),
         Column("left out in … of draws", lambda r: of_draws(r["excluded_share"])),
-        Column("verdict", lambda r: r["verdict"]),
-        Column("all together", lambda r: r["joint_verdict"]),
+        Column("verdict", lambda r: in_words(r["verdict"])),
+        Column("all together", lambda r: in_words(r["joint_verdict"])),
     )

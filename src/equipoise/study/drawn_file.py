@@ -18,11 +18,10 @@ from equipoise.game.gamefile import drawn_games, game_to_dict, load_draws, load_
 from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import to_json
 from equipoise.game.groups import Groups
-from equipoise.game.terms import Attractiveness, Consistency, Diversity
-from equipoise.inclusion.margins import score_margins
+from equipoise.game.terms import Attractiveness, AudienceShare, Consistency, Diversity
 from equipoise.study.file_models import StudyModel
 from equipoise.study.study_file import fewest_draws
-from equipoise.study.symmetric import AffineBatch, definite
+from equipoise.study.symmetric import AffineBatch, definite, drawn_margins
 
 __all__ = ["FileSource"]
 
@@ -43,6 +42,7 @@ class FileSource:
     """
 
     questions: tuple[str | None, ...] = (None,)
+    law = "alone"
     other_curvature = 0.0
 
     def __init__(self, study: StudyModel, folder: Path) -> None:
@@ -81,6 +81,12 @@ class FileSource:
         return self.point
 
     @property
+    def meets(self) -> bool:
+        """Whether agents look at each other at all."""
+        terms = (self.point.term(Diversity), self.point.term(AudienceShare))
+        return self.agents.total > 1 and any(t is not None and np.any(t.weight) for t in terms)
+
+    @property
     def critical_parts(self) -> tuple[FloatArray, FloatArray] | None:
         """Appeal and anchor, where the law R6 holds: the same for all, only curvature hI."""
         return _critical_parts(self.point)
@@ -100,7 +106,7 @@ class FileSource:
             found = [solve(game, tol=tol, starts=0) for game in games]
             gap = np.array([one.certificate.max_gap for one in found])
             relative = np.array([one.certificate.max_relative_gap for one in found])
-            margins = np.array([score_margins(one, below) for one in found])
+            margins = np.array([drawn_margins(one, below) for one in found])
             top = np.array([one.profile.top_weight for one in found])
             coverage = np.array([one.profile.coverage for one in found])
         out = {

@@ -18,12 +18,11 @@ from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.gamefile_sections import at_field
 from equipoise.game.groups import Groups
 from equipoise.game.terms import Attractiveness, Consistency, Diversity, KLConsistency, Term
-from equipoise.inclusion.margins import score_margins
 from equipoise.panels.files import read_panel
 from equipoise.panels.panel import Panel
 from equipoise.panels.sources import load_panel
 from equipoise.study.file_models import GameTable, PanelTable, StudyModel
-from equipoise.study.symmetric import AffineBatch, KLBatch, definite
+from equipoise.study.symmetric import AffineBatch, KLBatch, definite, drawn_margins
 
 __all__ = ["Measured", "PanelSource", "open_panel", "topic_names"]
 
@@ -160,12 +159,37 @@ class PanelSource:
         return people.appeal, self.anchor(people)
 
     @property
-    def other_curvature(self) -> float:
-        r"""Return :math:`\gamma/\beta` where it is curvature hI, else 0 (the table says so)."""
+    def meets(self) -> bool:
+        """Whether agents look at each other at all."""
+        return self.agents.total > 1 and self.table.diversity != 0
+
+    @property
+    def law(self) -> str:
+        r"""Say for which agents the least ratios hold.
+
+        Returns
+        -------
+        "alone"
+            Exactly, for the agents of this study, who meet nobody.
+        "diversity"
+            Exactly, with diversity kept at its ratio to consistency: groups do not overlap and
+            the equilibrium is the only one and symmetric, :math:`-\beta < \gamma < (N-1)\beta`.
+        "ignored"
+            Only for agents that ignore each other, unlike those of this study.
+        """
         table = self.table
-        if table.kernel == "identity" and self.agents.total > 1 and table.diversity != 0:
-            ratio = table.diversity / table.consistency if table.consistency else 0.0
-            return ratio if ratio > -1 else 0.0
+        if not self.meets:
+            return "alone"
+        beta, others = table.consistency, self.agents.total - 1
+        if table.kernel == "identity" and -beta < table.diversity < others * beta:
+            return "diversity"
+        return "ignored"
+
+    @property
+    def other_curvature(self) -> float:
+        r"""Return :math:`\gamma/\beta` where it is curvature hI, else 0 (`law` says which)."""
+        if self.law == "diversity":
+            return self.table.diversity / self.table.consistency
         return 0.0
 
     def chunk(self, start: int, count: int) -> Chunk:
@@ -229,7 +253,7 @@ class PanelSource:
                 people.shares[i], people.agreement[i], people.appeal[i], people.kernel[i]
             )
             found = solve(self._game(one), tol=self.study.solve.tol, starts=0)
-            out["margins"].append(score_margins(found, below))
+            out["margins"].append(drawn_margins(found, below))
             out["top_weight"].append(found.profile.top_weight)
             out["coverage"].append(found.profile.coverage)
             out["gap"].append(found.certificate.max_gap)
@@ -245,6 +269,9 @@ class PanelSource:
             "title": p.title,
             "n": p.n,
             "weighted": p.weighted,
+            "merged": [
+                {"group": m.group, "n": m.n, "into": m.into, "least": m.least} for m in p.merged
+            ],
             "dropped": {str(key): int(value) for key, value in p.dropped.items()},
             "questions": [
                 {"question": q, "topic": names[q], "wording": w}

@@ -18,6 +18,7 @@ from equipoise.report.result import FORMAT
 from equipoise.study.drawn_file import FileSource
 from equipoise.study.file_models import StudyModel
 from equipoise.study.people import PanelSource, topic_names
+from equipoise.study.study_file import plain_study
 
 __all__ = ["make_result"]
 
@@ -70,7 +71,7 @@ def make_result(
         "certificate": _certificate(equilibrium),
         "reproduce": {
             "study_sha256": identity,
-            "study": study.model_dump(mode="json", exclude_none=True),
+            "study": plain_study(study),
             "python": platform.python_version(),
             "numpy": np.__version__,
         },
@@ -102,6 +103,7 @@ def _settings(
         "agents": agents.total,
         "agent_labels": None if labels is None else list(labels),
         "below": study.exclusion.below,
+        "meets": source.meets,
         "identical": isinstance(source, PanelSource),
         "symmetric": bool(np.all(np.ptp(points[None].profile.array, axis=0) <= 1e-9)),
     }
@@ -173,7 +175,11 @@ def _critical(
         level=level,
         other_curvature=source.other_curvature,
     )
-    return {"other_curvature": source.other_curvature, "rows": table.to_rows()}
+    return {
+        "law": source.law,
+        "other_curvature": source.other_curvature,
+        "rows": table.to_rows(),
+    }
 
 
 def _game(

@@ -17,6 +17,7 @@ import equipoise
 from equipoise.equilibrium.outcome import Equilibrium
 from equipoise.equilibrium.solve import solve
 from equipoise.errors import BadInput, NotSolved
+from equipoise.game.gamefile_sections import at_field
 from equipoise.report.files import write_whole
 from equipoise.report.page import write_outputs
 from equipoise.report.result import to_text
@@ -24,7 +25,8 @@ from equipoise.study.drawn_file import FileSource
 from equipoise.study.file_models import StudyModel
 from equipoise.study.people import PanelSource
 from equipoise.study.result import make_result
-from equipoise.study.study_file import read_study
+from equipoise.study.study_copy import check_copy, write_copy
+from equipoise.study.study_file import plain_study, read_study
 from equipoise.study.workspace import Workspace
 
 __all__ = ["run_study"]
@@ -43,12 +45,14 @@ def run_study(
     *,
     seed: int | None = None,
     progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
     chunk: int = CHUNK,
 ) -> dict[str, Any]:
     r"""Run a study file from people to a report.
 
     Loads the panel, builds the game, solves and certifies it, solves every bootstrap draw,
-    and writes `result.json`, tables (CSV), figures (SVG, PNG) and `report.html` into `out`.
+    and writes `result.json`, tables (CSV), figures (SVG, PNG), `report.html` and the study as
+    it was run, `study.toml`, into `out`.
 
     Parameters
     ----------
@@ -60,7 +64,9 @@ def run_study(
     seed : int, optional
         Takes the place of every seed in the file.
     progress : callable (done, total, what), optional
-        Called after every piece of work, counted in draws.
+        Called after every piece of work, counted in draws; total 0: not counted.
+    note : callable (text), optional
+        Told what is not done again.
     chunk : int
         Draws between two saves.
 
@@ -86,16 +92,19 @@ def run_study(
     path, out = Path(path), Path(out)
     study = read_study(path, seed=seed)
     tell: Progress = progress or (lambda done, total, what: None)
-    tell(0, study.uncertainty.draws, "reading the people")
-    source = _source(study, path.parent)
+    tell(0, 0, "reading the people" if study.panel else "reading the game")
+    with at_field(path.name):
+        source = _source(study, path.parent)
+    check_copy(path, out)
     identity = _identity(study, source)
     with Workspace.opened(out, _work_key(identity, chunk)) as workspace:
         points = {question: _solved(source, study, question) for question in source.questions}
-        drawn = _draws(source, workspace, chunk, tell)
+        drawn = _draws(source, workspace, chunk, tell, note or (lambda text: None))
         _check_gaps(drawn, study.solve.tol)
         result = make_result(study, source, points, drawn, identity)
-        tell(source.draws, source.draws, "writing tables, figures and the report")
+        tell(0, 0, "writing tables, figures and the report")
         write_outputs(result, out)
+        write_copy(study, path, out)
         result["seconds"] = round(time.perf_counter() - began, 3)
         write_whole(out / "result.json", to_text(result).encode())
         workspace.forget_others()
@@ -111,7 +120,7 @@ def _source(study: StudyModel, folder: Path) -> PanelSource | FileSource:
 def _identity(study: StudyModel, source: PanelSource | FileSource) -> str:
     """Return the sha256 of the study as resolved, its data and this version."""
     content = {
-        "study": study.model_dump(mode="json", exclude={"report"}),
+        "study": {key: value for key, value in plain_study(study).items() if key != "report"},
         "data": source.digest,
         "version": equipoise.__version__,
     }
@@ -139,7 +148,11 @@ def _solved(
 
 
 def _draws(
-    source: PanelSource | FileSource, workspace: Workspace, chunk: int, tell: Progress
+    source: PanelSource | FileSource,
+    workspace: Workspace,
+    chunk: int,
+    tell: Progress,
+    note: Callable[[str], None],
 ) -> Chunk | None:
     total = source.draws
     if total == 0:
@@ -148,16 +161,24 @@ def _draws(
         raise BadInput(f"chunk: {chunk} draws cannot be saved; write at least 1")
     parts: list[Chunk] = []
     done = 0
+    starts = range(0, total, chunk)
+    kept = {start: workspace.load(f"draws-{start:08d}") for start in starts}
+    before = sum(min(chunk, total - start) for start in starts if kept[start] is not None)
+    if before == total:
+        note("nothing to do: everything was already computed; the report is written afresh")
+    elif before:
+        note(f"resuming: {before:,} of {total:,} draws done")
     try:
-        for start in range(0, total, chunk):
+        for start in starts:
             name = f"draws-{start:08d}"
-            part = workspace.load(name)
+            part = kept.pop(start)
             if part is None:
                 part = source.chunk(start, min(chunk, total - start))
                 workspace.save(name, part)
             parts.append(part)
             done = min(start + chunk, total)
-            tell(done, total, "bootstrap draws")
+            if before < total:
+                tell(done, total, "bootstrap draws")
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"interrupted after {done} of {total} draws, which are kept; run the same command "

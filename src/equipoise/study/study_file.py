@@ -16,7 +16,7 @@ from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import parse, read_text
 from equipoise.study.file_models import LATER, StudyModel
 
-__all__ = ["fewest_draws", "read_study", "schema", "study_from_dict"]
+__all__ = ["fewest_draws", "plain_study", "read_study", "schema", "study_from_dict"]
 
 ONLY_NAME = ("year", "groups")
 ONLY_FILE = ("weight", "strata", "cluster", "ratings", "missing", "user_missing",
@@ -95,6 +95,15 @@ def study_from_dict(data: Any) -> StudyModel:
         raise BadInput(_sentence(error)) from None
     _check(study, data)
     return study
+
+
+def plain_study(study: StudyModel) -> dict[str, Any]:
+    """Return a study as plain values; of a file only its name, so that folders do not matter."""
+    data: dict[str, Any] = study.model_dump(mode="json", exclude_none=True)
+    for table in ("panel", "game"):
+        if "file" in data.get(table, {}):
+            data[table]["file"] = Path(data[table]["file"]).name
+    return data
 
 
 def _check(study: StudyModel, data: Mapping[str, Any]) -> None:

@@ -13,9 +13,11 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.inclusion.margins import symmetric_margins, symmetric_profiles
+from equipoise.equilibrium.outcome import Equilibrium
+from equipoise.inclusion.exclusion import unserved
+from equipoise.inclusion.margins import score_margins, symmetric_margins, symmetric_profiles
 
-__all__ = ["AffineBatch", "KLBatch", "definite"]
+__all__ = ["AffineBatch", "KLBatch", "definite", "drawn_margins"]
 
 FloatArray = NDArray[np.float64]
 
@@ -111,6 +113,13 @@ class KLBatch:
         at_vertices = self.scores + self.beta * log_c
         here = (self.scores * x).sum(axis=1) - self.beta * parts.sum(axis=1)
         return _gaps(v, x, at_vertices, here)
+
+
+def drawn_margins(equilibrium: Equilibrium, below: float) -> FloatArray:
+    """Return the score margins of one draw; an undefined one is infinite, signed by service."""
+    margins = score_margins(equilibrium, below)
+    out = unserved(equilibrium.profile.top_weight, margins, below)
+    return np.where(np.isnan(margins), np.where(out, -np.inf, np.inf), margins)
 
 
 def _times(matrix: FloatArray, x: FloatArray) -> FloatArray:
