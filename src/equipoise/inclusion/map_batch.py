@@ -124,7 +124,9 @@ def solve_one(
 
 
 def cores() -> int:
-    """Return how many threads this process may run at once."""
+    """Return how many threads this process may run at once; a worker of an engine has one."""
+    if os.environ.get("OMP_NUM_THREADS") == "1":
+        return 1
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1

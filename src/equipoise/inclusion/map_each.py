@@ -21,10 +21,52 @@ from equipoise.inclusion.map_axes import Axis, game_at
 from equipoise.inclusion.map_batch import TOLERANCE, CellResults
 from equipoise.inclusion.map_status import Status, left_out
 
-__all__ = ["solve_grid"]
+__all__ = ["Points", "SolvePoints", "chunks", "solve_grid", "solve_points"]
 
 FloatArray = NDArray[np.float64]
-Progress = Callable[[int, int, str], None]
+Box = tuple[tuple[int, ...], int, int, int, int]
+Points = list[list[float]]
+"""A value of every axis, cell by cell."""
+SolvePoints = Callable[[Points], CellResults]
+
+LEAST_CHUNK, MOST_CHUNKS = 16, 256
+
+
+def chunks(points: Points) -> list[Points]:
+    """Cut cells into chunks of their order; how many depends on nothing else."""
+    step = max(LEAST_CHUNK, -(-len(points) // MOST_CHUNKS))
+    return [points[low : low + step] for low in range(0, len(points), step)]
+
+
+def solve_points(game: AlignmentGame, names: Sequence[str], points: Points) -> CellResults:
+    """Solve the cells of one chunk; the cell before is the first guess, the chunk knows no other.
+
+    Parameters
+    ----------
+    game : AlignmentGame
+    names : sequence of str
+        Of the axes.
+    points : list of lists
+        A value for every name, cell by cell.
+    """
+    n, k = len(points), len(game.groups)
+    top, coverage = np.full((n, k), np.nan), np.full((n, k), np.nan)
+    gap, status = np.full(n, np.nan), np.full(n, Status.failed, dtype=np.uint8)
+    last: Equilibrium | None = None
+    for at, point in enumerate(points):
+        here = game_at(game, dict(zip(names, point, strict=True)))
+        start = None if last is None else last.profile
+        if start is not None and start.groups != here.groups:
+            start = here.profile(start.array)
+        last = solve(here, tol=TOLERANCE, starts=0, start=start, on_failure="return")
+        exam = last.certificate
+        gap[at] = exam.max_relative_gap
+        # Nobody is called excluded at a profile that is no equilibrium.
+        if last.outcome.name == "solved":
+            proved = exam.uniqueness.verdict == "proved"
+            status[at] = Status.unique if proved else Status.certified
+            top[at], coverage[at] = last.profile.top_weight, last.profile.coverage
+    return CellResults(top, coverage, gap, status)
 
 
 @final
@@ -32,67 +74,68 @@ Progress = Callable[[int, int, str], None]
 class _Grid:
     """Cells of a map as they get solved; indices are those of the grid, x last."""
 
-    game: AlignmentGame
+    groups: int
     axes: Sequence[Axis]
     below: float
-    progress: Progress | None
+    ask: SolvePoints
     top: FloatArray = field(init=False)
     coverage: FloatArray = field(init=False)
     gap: FloatArray = field(init=False)
     status: NDArray[np.uint8] = field(init=False)
     excluded: NDArray[np.bool_] = field(init=False)
-    solved: int = 0
-    last: Equilibrium | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(len(axis) for axis in self.axes)
-        wide = (*shape, len(self.game.groups))
+        wide = (*shape, self.groups)
         self.top, self.coverage = np.full(wide, np.nan), np.full(wide, np.nan)
         self.gap = np.full(shape, np.nan)
         self.status = np.full(shape, Status.inferred, dtype=np.uint8)
         self.excluded = np.zeros(wide, dtype=bool)
 
-    def solve(self, at: tuple[int, ...]) -> None:
-        """Solve one cell, unless that was done; the cell before it is the first guess."""
-        if self.status[at] != Status.inferred:
+    def solve(self, cells: Sequence[tuple[int, ...]]) -> None:
+        """Solve cells in this order."""
+        if not cells:
             return
-        point = {a.name: float(a.values[i]) for a, i in zip(self.axes, at, strict=True)}
-        start = None if self.last is None else self.last.profile
-        game = game_at(self.game, point)
-        if start is not None and start.groups != game.groups:
-            start = game.profile(start.array)
-        found = solve(game, tol=TOLERANCE, starts=0, start=start, on_failure="return")
-        self.last = found
-        exam = found.certificate
-        proved = exam.uniqueness.verdict == "proved"
-        good = Status.unique if proved else Status.certified
-        self.status[at] = good if found.outcome.name == "solved" else Status.failed
-        self.gap[at] = exam.max_relative_gap
-        # Nobody is called excluded at a profile that is no equilibrium.
-        if self.status[at] != Status.failed:
-            self.top[at], self.coverage[at] = found.profile.top_weight, found.profile.coverage
-            self.excluded[at] = left_out(self.top[at], self.below)
-        self.solved += 1
-        if self.progress is not None:
-            self.progress(self.solved, self.status.size, "cells")
+        points = [[float(a.values[i]) for a, i in zip(self.axes, at, strict=True)] for at in cells]
+        found = self.ask(points)
+        at = tuple(np.array(cells).T)
+        self.top[at], self.coverage[at] = found.top_weight, found.coverage
+        self.gap[at], self.status[at] = found.relative_gap, found.status
+        self.excluded[at] = left_out(found.top_weight, self.below)
 
-    def box(self, plane: tuple[int, ...], i0: int, i1: int, j0: int, j1: int) -> None:
-        """Settle the cells of one box of a plane (corners included)."""
-        corners = [(*plane, i, j) for i in (i0, i1) for j in (j0, j1)]
-        for at in corners:
-            self.solve(at)
-        if i1 - i0 <= 1 and j1 - j0 <= 1:
-            return
-        same = all(np.array_equal(self.excluded[at], self.excluded[corners[0]]) for at in corners)
-        certified = all(self.status[at] != Status.failed for at in corners)
-        if same and certified:
-            part = (slice(i0, i1 + 1), slice(j0, j1 + 1))
-            fresh = self.status[plane][part] == Status.inferred
-            self.excluded[plane][part][fresh] = self.excluded[corners[0]]
-            return
-        for a, b in _halves(i0, i1):
-            for c, d in _halves(j0, j1):
-                self.box(plane, a, b, c, d)
+    def refine(self, boxes: list[Box]) -> None:
+        """Settle boxes (corners included), all of one size before any smaller one."""
+        while boxes:
+            corners = [
+                [(*plane, i, j) for i in (i0, i1) for j in (j0, j1)]
+                for plane, i0, i1, j0, j1 in boxes
+            ]
+            fresh = {at for four in corners for at in four if self.status[at] == Status.inferred}
+            self.solve(_back_and_forth(fresh))
+            smaller: list[Box] = []
+            for (plane, i0, i1, j0, j1), four in zip(boxes, corners, strict=True):
+                if i1 - i0 <= 1 and j1 - j0 <= 1:
+                    continue
+                if self._settled(four):
+                    part = (slice(i0, i1 + 1), slice(j0, j1 + 1))
+                    guessed = self.status[plane][part] == Status.inferred
+                    self.excluded[plane][part][guessed] = self.excluded[four[0]]
+                    continue
+                smaller += [(plane, a, b, c, d) for a, b in _halves(i0, i1)
+                            for c, d in _halves(j0, j1)]  # fmt: skip
+            boxes = smaller
+
+    def _settled(self, corners: list[tuple[int, ...]]) -> bool:
+        first = self.excluded[corners[0]]
+        return all(
+            self.status[at] != Status.failed and np.array_equal(self.excluded[at], first)
+            for at in corners
+        )
+
+
+def _back_and_forth(cells: set[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Order cells so that neighbours in time are neighbours on the map."""
+    return sorted(cells, key=lambda at: (at[:-1], at[-1] if at[-2] % 2 == 0 else -at[-1]))
 
 
 def _halves(low: int, high: int) -> list[tuple[int, int]]:
@@ -103,24 +146,22 @@ def _halves(low: int, high: int) -> list[tuple[int, int]]:
 
 
 def solve_grid(
-    game: AlignmentGame,
-    axes: Sequence[Axis],
-    below: float,
-    refine: int,
-    progress: Progress | None = None,
+    groups: int, axes: Sequence[Axis], below: float, refine: int, ask: SolvePoints
 ) -> tuple[CellResults, NDArray[np.bool_]]:
     """Solve the cells of a map one by one.
 
     Parameters
     ----------
-    game : AlignmentGame
+    groups : int
+        How many.
     axes : sequence of Axis
         Slowest first: (z,) y, x.
     below : float
         Exclusion threshold on top weight.
     refine : int
         Halvings of the coarse grid; 0 solves every cell.
-    progress : callable (done, total, what), optional
+    ask : callable
+        Solves a list of cells, in chunks: here or on an engine.
 
     Returns
     -------
@@ -128,24 +169,23 @@ def solve_grid(
         Flat over cells; NaN where a cell was inferred.
     excluded : (cells, groups) bool array
     """
-    grid = _Grid(game, axes, below, progress)
+    grid = _Grid(groups, axes, below, ask)
     shape = grid.status.shape
-    for plane in np.ndindex(shape[:-2]):
-        if refine == 0:
-            for i, j in np.ndindex(shape[-2:]):
-                # Back and forth: neighbours in time are neighbours on the map.
-                grid.solve((*plane, i, j if i % 2 == 0 else shape[-1] - 1 - j))
-            continue
+    if refine == 0:
+        grid.solve(_back_and_forth(set(np.ndindex(shape))))
+    else:
         rows, columns = (_coarse(n, refine) for n in shape[-2:])
-        for i0, i1 in zip(rows[:-1], rows[1:], strict=True):
-            for j0, j1 in zip(columns[:-1], columns[1:], strict=True):
-                grid.box(plane, i0, i1, j0, j1)
-    k = len(game.groups)
+        grid.refine([
+            (plane, i0, i1, j0, j1)
+            for plane in np.ndindex(shape[:-2])
+            for i0, i1 in zip(rows[:-1], rows[1:], strict=True)
+            for j0, j1 in zip(columns[:-1], columns[1:], strict=True)
+        ])  # fmt: skip
     flat = CellResults(
-        grid.top.reshape(-1, k), grid.coverage.reshape(-1, k), grid.gap.ravel(),
+        grid.top.reshape(-1, groups), grid.coverage.reshape(-1, groups), grid.gap.ravel(),
         grid.status.ravel(),
     )  # fmt: skip
-    return flat, grid.excluded.reshape(-1, k)
+    return flat, grid.excluded.reshape(-1, groups)
 
 
 def _coarse(points: int, refine: int) -> list[int]:

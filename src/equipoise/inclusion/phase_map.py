@@ -6,6 +6,7 @@ games are solved cell by cell. Curves on which a group drops out (R6) are exact 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -13,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.engine import ChunkStore, Engine
 from equipoise.errors import BadInput
 from equipoise.game.alignment_game import AlignmentGame
-from equipoise.game.gamefile import drawn_games
 from equipoise.game.terms import Attractiveness, AudienceShare, Consistency, Diversity
 from equipoise.inclusion.map_axes import Axis, axis, check_axes
 from equipoise.inclusion.map_batch import TOLERANCE, CellResults, solve_cells
@@ -23,7 +24,8 @@ from equipoise.inclusion.map_boundaries import Boundary, boundaries
 from equipoise.inclusion.map_cells import Family, family
 from equipoise.inclusion.map_each import solve_grid
 from equipoise.inclusion.map_exam import concave
-from equipoise.inclusion.map_result import DrawnMap, PhaseMap
+from equipoise.inclusion.map_pieces import Hands, columns_of, map_draws, map_points
+from equipoise.inclusion.map_result import PhaseMap
 from equipoise.inclusion.map_status import Status, left_out
 
 __all__ = ["PeopleDraws", "PhaseMap", "phase_map"]
@@ -59,6 +61,8 @@ def phase_map(
     draws: Mapping[str, FloatArray] | PeopleDraws | None = None,
     refine: int = 0,
     progress: Progress | None = None,
+    engine: Engine | None = None,
+    store: ChunkStore | None = None,
 ) -> PhaseMap:
     r"""Say who is excluded over two or three incentives, every cell a certified equilibrium.
 
@@ -82,6 +86,11 @@ def phase_map(
         Agents that differ only: start 2^refine times coarser and refine where the excluded
         set changes; other cells are inferred, never certified.
     progress : callable (done, total, what), optional
+    engine : Local or Ray, optional
+        Where agents that differ and draws are mapped; default this process. Bytes do not
+        depend on it or on its workers.
+    store : ChunkStore, optional
+        Keeps finished chunks of those, so that the same call goes on after an interrupt.
 
     Returns
     -------
@@ -106,7 +115,20 @@ def phase_map(
     ['c']
     """
     began = time.perf_counter()
-    axes = [axis(x), axis(y), *([] if z is None else [axis(z)])]
+    with Hands(engine, store, progress) as hands:
+        return _map(game, (x, y, z), below, draws, refine, hands, began)
+
+
+def _map(
+    game: AlignmentGame,
+    given: tuple[str | Axis, str | Axis, str | Axis | None],
+    below: float,
+    draws: Mapping[str, FloatArray] | PeopleDraws | None,
+    refine: int,
+    hands: Hands,
+    began: float,
+) -> PhaseMap:
+    axes = [axis(one) for one in given if one is not None]
     if not 0 <= below < 1:
         raise BadInput(f"below: {below} is not a weight; write a number from 0 up to 1")
     if refine < 0:
@@ -115,16 +137,18 @@ def phase_map(
     kin = family(game)
     shape = tuple(len(one) for one in reversed(axes))
     if kin is None:
-        found, excluded = solve_grid(game, axes[::-1], below, refine, progress)
+        names, cells = [one.name for one in axes[::-1]], math.prod(shape)
+        ask = map_points(game, names, cells, hands)
+        found, excluded = solve_grid(len(game.groups), axes[::-1], below, refine, ask)
         curves: tuple[Boundary, ...] = ()
     else:
-        found = solve_cells(game, kin, _columns(axes), progress)
+        found = solve_cells(game, kin, columns_of(axes), hands.progress)
         excluded = left_out(found.top_weight, below)
         curves = _exact_curves(kin, axes, excluded, found, below)
     wide = (*shape, len(game.groups))
     drawn = None
     if draws is not None:
-        drawn = _drawn(game, axes, below, _fields(game, draws), refine, progress)
+        drawn = map_draws(game, axes, below, _fields(game, draws), refine, hands)
     return PhaseMap(
         axes=tuple(axes),
         groups=game.groups.labels,
@@ -141,18 +165,12 @@ def phase_map(
     )
 
 
-def _columns(axes: list[Axis]) -> dict[str, FloatArray]:
-    """Return the value of every axis in every cell, x fastest."""
-    grids = np.meshgrid(*(one.values for one in reversed(axes)), indexing="ij")
-    return {one.name: grid.ravel() for one, grid in zip(reversed(axes), grids, strict=True)}
-
-
 def _exact_curves(
     kin: Family, axes: list[Axis], excluded: BoolArray, found: CellResults, below: float
 ) -> tuple[Boundary, ...]:
     shape = tuple(len(one) for one in reversed(axes))
     cube = shape if len(shape) == 3 else (1, *shape)
-    usable = (found.status != Status.failed) & concave(kin.cells(_columns(axes)))
+    usable = (found.status != Status.failed) & concave(kin.cells(columns_of(axes)))
     wide = (*cube, len(kin.labels))
     return boundaries(kin, axes, excluded.reshape(wide), usable.reshape(cube), below)
 
@@ -179,39 +197,6 @@ def _fields(
     if held is not None and held.anchor.ndim == 1 and np.allclose(held.anchor, game.groups.shares):
         out["consistency.anchor"] = draws.shares
     return out
-
-
-def _drawn(
-    game: AlignmentGame,
-    axes: list[Axis],
-    below: float,
-    fields: Mapping[str, FloatArray],
-    refine: int,
-    progress: Progress | None,
-) -> DrawnMap:
-    """Make the map of every draw and keep what is asked of it."""
-    total = min((len(array) for array in fields.values()), default=0)
-    if total == 0:
-        raise BadInput("draws: there is none; give at least one, or leave them out")
-    columns, k = _columns(axes), len(game.groups)
-    counts = np.zeros((len(columns[axes[0].name]), k))
-    share, anywhere = np.zeros((total, k)), np.zeros(total)
-    worst, failed = 0.0, 0
-    for number, one in enumerate(drawn_games(game, fields)):
-        kin = family(one)
-        if kin is None:
-            found, out = solve_grid(one, axes[::-1], below, refine)
-        else:
-            found = solve_cells(one, kin, columns)
-            out = left_out(found.top_weight, below)
-        counts += out
-        share[number], anywhere[number] = out.mean(axis=0), out.any(axis=1).mean()
-        worst = max(worst, float(np.nanmax(found.relative_gap)))
-        failed += int((found.status == Status.failed).sum())
-        if progress is not None:
-            progress(number + 1, total, "draws")
-    shape = (*(len(one) for one in reversed(axes)), k)
-    return DrawnMap(total, (counts / total).reshape(shape), share, anywhere, worst, failed)
 
 
 def _notes(game: AlignmentGame, axes: list[Axis], kin: Family | None) -> tuple[str, ...]:
