@@ -122,7 +122,7 @@ BAD = [
         "consistency.anchor: row 0, group 1 is -0.1; write a nu",
     ),
     ("consistency.form", "KL", 'consistency.form: got the text "KL"; write "quadratic" or "kl"'),
-    ("consistency.metric", [[1, 0], [0, 1]], "consistency.metric: got 2 entries for 3 groups"),
+    ("consistency.metric", [[1, 0], [0, 1]], "consistency.metric: it is 2 × 2, but"),
     (
         "consistency.metric",
         [[1, 0, 0], [0, -1, 0], [0, 0, 1]],
@@ -171,14 +171,20 @@ BAD = [
     ("variety", {"weight": -1}, "variety.weight: -1 is negative; write a number >= 0"),
     (
         "variety",
-        {"weight": 1, "matrix": [[-1]]},
+        {"weight": 1, "matrix": [[-1, 0, 0], [0, 1, 0], [0, 0, 1]]},
         "variety.matrix: it must be positive semidefinite",
     ),
     ("audience_share", {"weight": -1}, "audience_share.weight: -1 is negative; write a number >="),
     ("subsidy", {"prices": [1]}, "subsidy.prices: got 1 entries for 3 groups; write one per group"),
     ("subsidy", {"prices": 2}, "subsidy.prices: got the number 2; write one number per group"),
     ("draws", "x.csv", 'draws: got the text "x.csv"; write the path of a ".npz" file beside'),
-    ("about", "free", 'about: got the text "free"; write a table'),
+    ("about", 3, "about: got the number 3; write a text, or a table of texts"),
+    ("attractiveness.values", {"a": 1}, "attractiveness.values: got a table; write a list in the"),
+    (
+        "diversity.kernel",
+        [[1, 0], [0, 1]],
+        "diversity.kernel: it is 2 × 2, but there are 3 groups, so it must be 3 × 3",
+    ),
     ("attractiveness.values", "../x.npy", 'attractiveness.values: "../x.npy" leaves the folder'),
     (
         "attractiveness.values",

@@ -75,7 +75,9 @@ def test_solve_prints_one_object_with_the_keys_of_the_contract(shell: Shell, toy
         "verdict": "proved",
         "margin": answer["uniqueness"]["margin"],
         "equilibria": 1,
+        "test": answer["uniqueness"]["test"],
     }
+    assert answer["uniqueness"]["test"].startswith("R2")
     assert answer["excluded"] == []
     assert answer["max_gap"] == max(answer["gap"])
 
@@ -131,6 +133,53 @@ def test_all_gives_every_equilibrium_found(shell: Shell, tmp_path: Path) -> None
     assert code == 0
     assert len(answer["others"]) == answer["uniqueness"]["equilibria"] - 1 >= 1
     assert answer["uniqueness"]["verdict"] == "refuted"
+
+
+def test_several_equilibria_stand_above_the_table(shell: Shell, tmp_path: Path) -> None:
+    """Herding beyond the law of two: everybody on one of three groups, and no formula."""
+    path = tmp_path / "g.json"
+    path.write_text(
+        '{"groups": {"a": 0.4, "b": 0.3, "c": 0.3}, "agents": 2, "diversity": {"weight": -3},'
+        '"consistency": {"anchor": [0.4, 0.3, 0.3]}}'
+    )
+    code, out, _ = shell("solve", path)
+    assert code == 0
+    first = out.splitlines()[0]
+    assert "equilibria were found; this is one of them. Left out: a in" in first
+    assert "R2" not in out
+    assert out.index(first) < out.index("verdict")
+    excluded_in = json.loads(shell("solve", path, "--json")[1])["excluded_in"]
+    assert f"a in {excluded_in[0]} of" in first
+
+
+def test_a_unique_equilibrium_is_said_in_words(shell: Shell, toy: Path) -> None:
+    out = shell("solve", toy)[1]
+    assert "It is the only equilibrium (proved)." in out
+    assert "R2" not in out
+    assert "margin: how far the group's score could fall before nobody serves it" in out
+
+
+def test_a_game_that_says_nothing_is_noted(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "g.json"
+    path.write_text('{"groups": {"a": 0.6, "b": 0.4}, "agents": 2}')
+    code, _, err = shell("solve", path)
+    assert code == 0
+    assert err.startswith("note: no term of this game has a weight")
+    assert shell("solve", path, "--quiet")[2] == ""
+
+
+def test_a_folder_where_a_file_belongs_is_one_sentence(shell: Shell, toy: Path) -> None:
+    folder = toy.parent
+    (folder / "s.toml").write_text('[panel]\nname = "gss2018"\n')
+    for arguments, sentence in (
+        (("solve", folder), "is a folder"),
+        (("solve", toy, "--out", folder), "--out: "),
+        (("study", "run", folder), "is a folder; give the study file"),
+        (("study", "run", folder / "s.toml", "--out", toy), "is a file; name a folder"),
+    ):
+        code, _, err = shell(*arguments)
+        assert (code, err.count("\n")) == (2, 1)
+        assert sentence in err
 
 
 def test_seed_quiet_and_json_stand_before_or_after_the_verb(shell: Shell, toy: Path) -> None:

@@ -12,6 +12,7 @@ from equipoise.cli.terminal import (
     QuietOption,
     SeedOption,
     Settings,
+    keyboard,
     one_line,
     say,
     say_json,
@@ -22,6 +23,7 @@ from equipoise.errors import BadInput, NotSolved
 if TYPE_CHECKING:
     from equipoise.equilibrium.outcome import Equilibrium
     from equipoise.game.agents import Agents
+    from equipoise.game.alignment_game import AlignmentGame
     from equipoise.inclusion.exclusion import ExclusionReport
 
 __all__ = ["solve"]
@@ -55,16 +57,24 @@ def solve(
 ) -> int:
     """Find a certified equilibrium and say which groups are excluded.
 
-    Exit code 0 when solved, also when groups are excluded; 1 when no profile was certified.
+    Exit code 0 when solved, also when groups are excluded; 1 when no profile was certified; 2
+    when the file or an option cannot be used.
     """
     settings = Settings.read(context, json=json, quiet=quiet, seed=seed)
     if not 0 < tol < 1:
         raise BadInput(f"--tol: got {tol:g}; write a number between 0 and 1, e.g. 1e-9")
     if not 0 <= below < 1:
         raise BadInput(f"--below: got {below:g}; write a weight from 0 up to 1, e.g. 0.02")
+    if game.is_dir():
+        raise BadInput(f"{game} is a folder; give the file itself")
     from equipoise.game.gamefile import drawn_games, load_draws, load_game
 
     loaded = load_game(game)
+    if not _says_anything(loaded):
+        settings.note(
+            "note: no term of this game has a weight, so every profile is an equilibrium; add e.g. "
+            "attractiveness and consistency"
+        )
     _check_out(out, len(loaded.agents))
     draws = load_draws(game)
     from equipoise.equilibrium.solve import solve as find
@@ -96,11 +106,20 @@ def solve(
     return 1 if unknown else 0
 
 
+def _says_anything(game: AlignmentGame) -> bool:
+    """Whether any term of a game has a weight (a subsidy: a price) other than 0."""
+    import numpy as np
+
+    return any(np.any(getattr(term, "weight", getattr(term, "prices", 1))) for term in game.terms)
+
+
 def _check_out(out: Path | None, rows: int) -> None:
     if out is None:
         if rows > INLINE_ROWS:
             raise BadInput(f"the profile has {rows} rows, too many to print; add --out FILE.npz")
         return
+    if out.is_dir():
+        raise BadInput(f"--out: {out} is a folder; name a file in it, e.g. {out / 'answer.npz'}")
     if out.suffix not in (".npz", ".json"):
         raise BadInput(f"--out: {out} must end in .npz or .json; rename it")
     if rows > INLINE_ROWS and out.suffix == ".json":
@@ -145,8 +164,10 @@ def _answer(equilibrium: Equilibrium) -> dict[str, Any]:
             "verdict": certificate.uniqueness.verdict,
             "margin": certificate.uniqueness.margin,
             "equilibria": len(equilibrium.found),
+            "test": certificate.uniqueness.test,
         },
         "excluded": None,
+        "excluded_in": None,
         "verdicts": None,
         "margins": None,
         "solver": record.solver,
@@ -159,6 +180,7 @@ def _answer(equilibrium: Equilibrium) -> dict[str, Any]:
 def _verdicts(report: ExclusionReport) -> dict[str, Any]:
     return {
         "excluded": list(report.excluded),
+        "excluded_in": report.excluded_in.tolist(),
         "verdicts": [verdict.value for verdict in report.verdicts],
         "margins": [float(margin) for margin in report.margins],
     }
@@ -187,7 +209,13 @@ def _write(out: Path, equilibrium: Equilibrium, answer: dict[str, Any]) -> None:
 
 
 def _text(equilibrium: Equilibrium, report: ExclusionReport, *, every: bool) -> str:
+    from equipoise.report.phrases import equilibria, plain
+    from equipoise.report.tables import signed
+
     game, certificate = equilibrium.game, equilibrium.certificate
+    unique = certificate.uniqueness
+    left_out = list(zip(game.groups.labels, report.excluded_in.tolist(), strict=True))
+    others = plain(equilibria(unique.verdict, len(equilibrium.found), left_out))
     rows = [
         (
             label,
@@ -195,23 +223,30 @@ def _text(equilibrium: Equilibrium, report: ExclusionReport, *, every: bool) -> 
             f"{report.coverage[k]:.6f}",
             f"{report.top_weight[k]:.6f}",
             report.top_agent[k],
-            f"{report.margins[k]:+.4g}",
+            keyboard(signed(float(report.margins[k]))),
             report.verdicts[k].value,
         )
         for k, label in enumerate(game.groups.labels)
     ]
     head = ("group", "share", "coverage", "top weight", "by", "margin", "verdict")
+    less = "nobody serves it"
+    if report.below:
+        less = f"no agent gives it {report.below:g} of its weight"
     lines = [
+        *([one_line(others), ""] if others else []),
         table(f"{game.agents.total} agents, {len(game.groups)} groups", head, rows),
         "",
+        f"margin: how far the group's score could fall before {less} (+), or must rise before that "
+        "ends (-).",
         equilibrium.outcome.value,
         f"Largest gap {certificate.max_gap:.1e} utility units, relative "
         f"{certificate.max_relative_gap:.1e}; {equilibrium.record.solver}, "
         f"{equilibrium.record.seconds:.2g} s.",
-        f"Only equilibrium: {certificate.uniqueness.verdict}. {certificate.uniqueness.test}",
     ]
-    if equilibrium.others:
-        lines.append(f"{len(equilibrium.found)} equilibria were found from different starts.")
+    if unique.verdict == "proved":
+        lines.append("It is the only equilibrium (proved).")
+    elif unique.verdict == "refuted":
+        lines.append("It is not the only equilibrium (proved).")
     for number, other in enumerate(equilibrium.others if every else (), start=2):
         covered = zip(game.groups.labels, other.profile.coverage, strict=True)
         lines.append(f"  {number}: " + ", ".join(f"{name} {share:.4f}" for name, share in covered))

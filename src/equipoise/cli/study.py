@@ -12,6 +12,8 @@ from equipoise.cli.terminal import (
     QuietOption,
     SeedOption,
     Settings,
+    keyboard,
+    one_line,
     say,
     say_json,
     table,
@@ -32,14 +34,24 @@ def run(
     quiet: QuietOption = False,
     seed: SeedOption = None,
 ) -> None:
-    """Run a study; what was done before in the same folder is not done again."""
+    """Run a study; what was done before in the same folder is not done again.
+
+    Exit code 0 when done, also when groups are excluded; 1 when a game was not solved or not
+    certified; 2 when the study, its data or the folder cannot be used.
+    """
     settings = Settings.read(context, json=json, quiet=quiet, seed=seed)
+    if study.is_dir():
+        raise BadInput(f"{study} is a folder; give the study file in it, a .toml")
     if not study.is_file():
         raise BadInput(f"{study}: there is no such file; start with: equipoise new study {study}")
     from equipoise.study import run_study
 
     folder = out or Path("out") / study.stem
-    result = run_study(study, folder, seed=settings.seed, progress=settings.progress())
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"--out: {folder} is a file; name a folder, which is made if it is absent")
+    result = run_study(
+        study, folder, seed=settings.seed, progress=settings.progress(), note=settings.note
+    )
     if settings.json:
         say_json(result)
     else:
@@ -47,22 +59,30 @@ def run(
 
 
 def _text(result: dict[str, Any], folder: Path) -> str:
+    from equipoise.report.in_short import other_equilibria, thresholds
+    from equipoise.report.phrases import merges, plain
+    from equipoise.report.tables import interval, named, signed
+
+    name = named(result)
     rows = [
         (
-            row["group"],
+            name(row),
             f"{row['share']:.3f}",
             f"{row['coverage']:.4f}",
             f"{row['top_weight']:.4f}",
-            f"{row['margin']:+.3g}",
-            f"{row['margin_low']:+.3g} to {row['margin_high']:+.3g}",
+            keyboard(signed(row["margin"])),
+            keyboard(interval(row["margin_low"], row["margin_high"], signed)),
             row["verdict"],
         )
         for row in result["exclusion"]
     ]
-    level = f"{result['uncertainty']['level']:.0%}"
+    level = f"{100 * result['uncertainty']['level']:g} % band"
     head = ("group", "share", "coverage", "top weight", "margin", level, "verdict")
+    said = [*merges(result["people"]), *thresholds(result), *other_equilibria(result)]
     return "\n".join(
         [
+            *(one_line(keyboard(plain(sentence))) for sentence in said),
+            *([""] if said else []),
             table(result["title"], head, rows),
             "",
             f"The report is {folder / 'report.html'}: open it in a browser.",

@@ -22,6 +22,7 @@ __all__ = [
     "QuietOption",
     "SeedOption",
     "Settings",
+    "keyboard",
     "one_line",
     "say",
     "say_json",
@@ -132,6 +133,11 @@ def _finite(value: Any) -> Any:
 def one_line(text: str) -> str:
     """Return a message on one line, characters that steer a terminal made visible."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def keyboard(number: str) -> str:
+    """Return a formatted number with signs every terminal can show: a lost minus misleads."""
+    return number.replace("\u2212", "-").replace("\u221e", "inf").replace("\u2013", "-")
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:

@@ -65,6 +65,11 @@ def _number(value: Any, start: str = "got ") -> None:
 def _nested(value: Any, depth: int, shape: str, at: str = "") -> None:
     """Check that `value` is a list `depth` levels deep, its ends numbers, its rows equal."""
     prefix = f"{at}: " if at else ""
+    if isinstance(value, Mapping):
+        raise BadInput(
+            f"{prefix}got a table; write a list in the order of the groups, e.g. "
+            + str([x for x in value.values() if isinstance(x, int | float)] or [0.5, 0.3])
+        )
     if depth == 0:
         _number(value, f"{prefix}got ")
         return
@@ -168,6 +173,15 @@ def _draws_path(value: Any) -> Any:
     return value
 
 
+def _about(value: Any) -> Any:
+    """Wrap a text in a table, as its note."""
+    if isinstance(value, str):
+        return {"note": value}
+    if not isinstance(value, Mapping):
+        raise BadInput(f"got {said(value)}; write a text, or a table of texts")
+    return dict(value)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -265,7 +279,17 @@ class GameModel(_Section):
         ]
         | None
     ) = None
-    about: dict[str, Any] = Field(default_factory=dict, description="free, never interpreted")
+    about: Annotated[
+        dict[str, Any],
+        BeforeValidator(_about),
+        WithJsonSchema(
+            {
+                "anyOf": [{"type": "object"}, {"type": "string"}],
+                "description": "where the numbers come from: a text, or a table of texts; kept "
+                "and never interpreted",
+            }
+        ),
+    ] = Field(default_factory=dict)
 
 
 _EXAMPLES = {

@@ -114,6 +114,17 @@ class _Arrays:
             self.cuts[field] = cut
         return array
 
+    def square(self, field: str, value: Any, groups: int) -> Any:
+        """Read a matrix over groups, and say it in full where it is of another size."""
+        array = self(field, value)
+        shape = np.shape(array)
+        if len(shape) == 2 and shape[0] == shape[1] != groups:
+            raise BadInput(
+                f"{field}: it is {shape[0]} × {shape[1]}, but there are {groups} groups, so it "
+                f"must be {groups} × {groups}"
+            )
+        return array
+
     def check_shards(self) -> None:
         if len(set(self.cuts.values())) > 1:
             (a, cut_a), (b, cut_b) = next(
@@ -126,6 +137,7 @@ class _Arrays:
 
 
 def _terms(model: GameModel, agents: Agents, read: _Arrays) -> Iterator[Term]:
+    k = len(model.groups)
     if (a := model.attractiveness) is not None:
         yield Attractiveness(
             read("attractiveness.values", a.values), read("attractiveness.weight", a.weight)
@@ -134,7 +146,7 @@ def _terms(model: GameModel, agents: Agents, read: _Arrays) -> Iterator[Term]:
         anchor = read("consistency.anchor", c.anchor)
         weight = read("consistency.weight", c.weight)
         if c.form == "quadratic":
-            yield Consistency(anchor, weight, read("consistency.metric", c.metric))
+            yield Consistency(anchor, weight, read.square("consistency.metric", c.metric, k))
         elif c.metric is None:
             yield KLConsistency(anchor, weight)
         else:
@@ -145,10 +157,12 @@ def _terms(model: GameModel, agents: Agents, read: _Arrays) -> Iterator[Term]:
         if d.directed and network is None:
             raise BadInput("diversity.directed: there is no network; remove it or add one")
         yield Diversity(
-            read("diversity.weight", d.weight), read("diversity.kernel", d.kernel), network
+            read("diversity.weight", d.weight),
+            read.square("diversity.kernel", d.kernel, k),
+            network,
         )
     if (v := model.variety) is not None:
-        yield Variety(read("variety.weight", v.weight), read("variety.matrix", v.matrix))
+        yield Variety(read("variety.weight", v.weight), read.square("variety.matrix", v.matrix, k))
     if model.audience_share is not None:
         yield AudienceShare(read("audience_share.weight", model.audience_share.weight))
     if model.subsidy is not None:

@@ -84,8 +84,13 @@ def equilibria(verdict: str, found: int, left_out: Sequence[tuple[str, int]]) ->
             "One equilibrium was found; that there is no other is not proved, and another might "
             "leave out other groups."
         )
-    named = [f"{label(group)} is left out in {k} of {found}" for group, k in left_out if k]
-    which = f"{listed(named)}." if named else "No group is left out in any of them."
+    named = [f"{label(group)} in {k} of {found}" for group, k in left_out if k]
+    if not named:
+        which = "No group is left out in any of them."
+    elif len(named) == 1:
+        which = f"{named[0].replace(CLOSE, CLOSE + ' is left out')}."
+    else:
+        which = f"Left out: {listed(named)}."
     return f"{found} equilibria were found; this is one of them. {which}"
 
 

@@ -98,7 +98,12 @@ def _anchor(value: Any) -> Any:
         raise BadInput(
             '"measured" anchors are not available in this version; write "uniform" or "shares"'
         )
-    return _choice("uniform", "shares")(value)
+    if value not in ("uniform", "shares"):
+        hint = 'write "uniform" (all groups alike) or "shares" (groups by their size)'
+        if isinstance(value, list | dict):
+            hint += "; for an anchor of your own write a game file and name it in game.file"
+        raise BadInput(f"got {said(value)}; {hint}")
+    return value
 
 
 def _agents(value: Any) -> Any:

