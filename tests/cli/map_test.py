@@ -6,7 +6,9 @@ Witness: rural is out of the toy game without diversity from 20/11 on (R6, by ha
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,11 @@ import numpy as np
 import pytest
 
 import equipoise as eq
+from equipoise.cli import terminal
 from equipoise.cli.main import run
 from equipoise.game.gamefile import save_game
+from equipoise.inclusion import map_pieces
+from equipoise.inclusion.map_each import solve_points
 
 Shell = Callable[..., tuple[int, str, str]]
 
@@ -119,3 +124,128 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert (code, said, err.count("\n")) == (2, "", 1)
     assert sentence in err
     assert "Traceback" not in err
+
+
+@pytest.fixture
+def differ(tmp_path: Path) -> Path:
+    """Agents that differ, with draws: mapped cell by cell."""
+    rng = np.random.default_rng(3)
+    values = rng.random((3, 3))
+    made = eq.AlignmentGame(
+        eq.Groups({"urban": 0.5, "suburban": 0.35, "rural": 0.15}), 3,
+        [eq.Attractiveness(values), eq.Consistency([1 / 3] * 3), eq.Diversity(0.1)],
+    )  # fmt: skip
+    path = tmp_path / "differ.json"
+    save_game(made, path)
+    drawn: dict[str, Any] = {"attractiveness.values": values + 0.1 * rng.random((6, 3, 3))}
+    np.savez(tmp_path / "draws.npz", **drawn)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"draws": "draws.npz"}))
+    return path
+
+
+GRID = ("--x", "attractiveness=0:4:11", "--y", "diversity=0:1:9", "--draws", "--quiet")
+
+
+def test_the_same_bytes_with_two_workers_and_nothing_left_behind(
+    shell: Shell, differ: Path, tmp_path: Path
+) -> None:
+    assert shell("map", differ, *GRID, "--out", tmp_path / "one")[0] == 0
+    assert shell("--engine", "local", "map", differ, *GRID, "--out", tmp_path / "two")[0] == 0
+    for name in ("map.npz", "map.csv"):
+        one, two = ((tmp_path / out / name).read_bytes() for out in ("one", "two"))
+        assert one == two
+    assert not (tmp_path / "two" / ".work").exists()
+
+
+@pytest.mark.parametrize("stop_at", [(32, "cells"), (4, "draws")])
+def test_an_interrupted_map_goes_on_with_resume(
+    shell: Shell,
+    differ: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop_at: tuple[int, str],
+) -> None:
+    asked: list[int] = []
+
+    def counted(*arguments: Any) -> Any:
+        asked.append(len(arguments[2]))
+        return solve_points(*arguments)
+
+    def stopping(self: object) -> terminal.Progress:
+        def tell(done: int, total: int, what: str) -> None:
+            if (done, what) == stop_at:
+                signal.raise_signal(signal.SIGINT)
+
+        return tell
+
+    monkeypatch.setattr(map_pieces, "solve_points", counted)
+    out = tmp_path / "out"
+    assert shell("map", differ, *GRID, "--out", tmp_path / "whole")[0] == 0
+    whole = sum(asked)
+    with monkeypatch.context() as patch:
+        patch.setattr(terminal.Settings, "progress", stopping)
+        code, _, err = shell("map", differ, *GRID, "--out", out)
+    assert (code, err.count("\n")) == (130, 1)
+    assert "finished chunks are kept: add --resume" in err
+    assert not (out / "map.npz").exists()
+    asked.clear()
+    assert shell("map", differ, *GRID, "--out", out, "--resume")[0] == 0
+    assert 0 < sum(asked) < whole
+    assert (out / "map.npz").read_bytes() == (tmp_path / "whole" / "map.npz").read_bytes()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_only_resume_reads_what_an_earlier_run_kept(
+    shell: Shell, differ: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, resume: bool
+) -> None:
+    def stop(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    assert shell("map", differ, *GRID, "--out", tmp_path / "whole")[0] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(map_pieces, "drawn_games", stop)
+        code, _, err = shell("map", differ, *GRID, "--out", tmp_path / "o")
+    assert (code, "7 finished chunks" in err) == (130, True)
+    (folder,) = (tmp_path / "o" / ".work").iterdir()
+    for path in folder.glob("*.npz"):
+        with np.load(path) as arrays:
+            planted: dict[str, Any] = dict(arrays) | {"coverage": arrays["coverage"] + 1}
+        np.savez(path, **planted)
+    again = ["--resume"] if resume else []
+    assert shell("map", differ, *GRID, *again, "--out", tmp_path / "o")[0] == 0
+    one, two = ((tmp_path / out / "map.npz").read_bytes() for out in ("whole", "o"))
+    assert (one == two) is not resume
+
+
+def test_large_games_and_draws_go_by_path(
+    shell: Shell, differ: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shell("map", differ, *GRID, "--out", tmp_path / "one")[0] == 0
+    monkeypatch.setattr(map_pieces, "INLINE", 0)
+    assert shell("map", differ, *GRID, "--out", tmp_path / "two")[0] == 0
+    one, two = ((tmp_path / out / "map.npz").read_bytes() for out in ("one", "two"))
+    assert one == two
+    with map_pieces.Hands() as hands:
+        given = hands.array(np.eye(2))
+        Path(given["path"]).write_bytes(b"another")
+        with pytest.raises(eq.BadInput, match="was changed while the map was made"):
+            map_pieces._array(**given)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_wrong_engine_is_one_sentence(
+    shell: Shell, differ: Path, tmp_path: Path, *, before: bool
+) -> None:
+    def asked(*options: str) -> tuple[int, str, str]:
+        verb = ("map", differ, *GRID, "--out", tmp_path / "o")
+        return shell(*((*options, *verb) if before else (*verb, *options)))
+
+    code, said, err = asked("--engine", "rya")
+    assert (code, said, err.count("\n")) == (2, "", 1)
+    assert 'no engine "rya"; did you mean "ray"' in err
+    code, _, err = asked("--address", "127.0.0.1:1")
+    assert (code, "add --engine ray" in err) == (2, True)
+    if importlib.util.find_spec("ray") is None:
+        code, _, err = asked("--engine", "ray")
+        assert (code, "pip install 'equipoise[ray]'" in err) == (2, True)
+    assert not (tmp_path / "o").exists()

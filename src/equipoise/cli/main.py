@@ -14,6 +14,12 @@ from typing import Annotated, Any, cast
 import typer
 
 import equipoise
+from equipoise.cli.engine_options import (
+    AddressOption,
+    EngineOption,
+    EngineSettings,
+    ResumeOption,
+)
 from equipoise.cli.terminal import (
     ClosedPipe,
     JsonOption,
@@ -130,5 +136,9 @@ def _everywhere(
     json: JsonOption = False,
     quiet: QuietOption = False,
     seed: SeedOption = None,
+    engine: EngineOption = None,
+    address: AddressOption = None,
+    resume: ResumeOption = False,
 ) -> None:
     context.obj = Settings(json, quiet, seed)
+    EngineSettings(engine, address, resume).keep(context)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from equipoise.cli.engine_options import (
+    AddressOption,
+    EngineOption,
+    EngineSettings,
+    ResumeOption,
+    keeping,
+)
 from equipoise.cli.terminal import (
     JsonOption,
     QuietOption,
@@ -21,9 +30,14 @@ from equipoise.cli.terminal import (
 from equipoise.errors import BadInput, MissingExtra
 
 if TYPE_CHECKING:
+    from equipoise.engine import Engine
+    from equipoise.game.alignment_game import AlignmentGame
     from equipoise.inclusion.map_result import PhaseMap
 
 __all__ = ["csv_text", "map_"]
+
+MANY_CELLS = 2000
+"""From here on cells of agents that differ are solved by all cores, if no engine is named."""
 
 
 def map_(
@@ -62,14 +76,20 @@ def map_(
     json: JsonOption = False,
     quiet: QuietOption = False,
     seed: SeedOption = None,
+    engine: EngineOption = None,
+    address: AddressOption = None,
+    resume: ResumeOption = False,
 ) -> int:
     """Say over a grid of incentives which groups are excluded, every cell an equilibrium.
 
     A weight replaces a common weight and scales weights per agent to that mean. A share changes
     the public only, so agents answer to it only through audience share. Exit code 1 when some
-    cell was not certified.
+    cell was not certified. Agents that differ, and draws, are mapped in chunks: an interrupted
+    map goes on with --resume, and files are the same with every engine.
     """
     settings = Settings.read(context, json=json, quiet=quiet, seed=seed)
+    where = EngineSettings.read(context, engine=engine, address=address, resume=resume)
+    runs_on = where.engine()
     if not 0 <= below < 1:
         raise BadInput(f"--below: got {below:g}; write a weight from 0 up to 1, e.g. 0.02")
     from equipoise.game.gamefile import load_draws, load_game
@@ -80,10 +100,14 @@ def map_(
     drawn = load_draws(game) if draws else None
     if draws and not drawn:
         raise BadInput(f"--draws: {game} has no draws; add them to the file, or leave --draws out")
-    found = phase_map(
-        loaded, x, y, z, below=below, draws=drawn, refine=refine, progress=settings.progress()
-    )
-    folder = make_folder(out or Path("out") / f"{game.stem}-map")
+    folder = out or Path("out") / f"{game.stem}-map"
+    runs_on = runs_on or _workers(loaded, [x, y, z], refine)
+    with keeping(folder, _key(game, x, y, z, refine), resume=where.resume) as store:
+        found = phase_map(
+            loaded, x, y, z, below=below, draws=drawn, refine=refine,
+            progress=settings.progress(), engine=runs_on, store=store,
+        )  # fmt: skip
+    make_folder(folder)
     arrays, rows, figure = folder / "map.npz", folder / "map.csv", folder / "map.png"
     write_whole(arrays, found.to_npz())
     write_whole(rows, csv_text(found).encode())
@@ -101,6 +125,21 @@ def map_(
     else:
         say(_text(found, answer))
     return 0 if answer["status"]["failed"] == 0 else 1
+
+
+def _workers(game: AlignmentGame, axes: list[str | None], refine: int) -> Engine | None:
+    """Return workers of this machine where starting them costs less than they save."""
+    from equipoise.engine import Local
+    from equipoise.inclusion.map_axes import axis
+    from equipoise.inclusion.map_cells import family
+
+    cells = math.prod(len(axis(one)) for one in axes if one is not None)
+    return Local() if refine == 0 and cells >= MANY_CELLS and family(game) is None else None
+
+
+def _key(game: Path, *asked: object) -> str:
+    """Return the folder name of a map's chunks; what a chunk is, its own name says."""
+    return hashlib.sha256(repr((game.name, *asked)).encode()).hexdigest()[:12]
 
 
 def _answer(found: PhaseMap, arrays: Path, rows: Path, figure: Path | None) -> dict[str, Any]:
@@ -142,6 +181,7 @@ def _answer(found: PhaseMap, arrays: Path, rows: Path, figure: Path | None) -> d
 
 
 def csv_text(found: PhaseMap) -> str:
+    """Return the table of cells as CSV."""
     from equipoise.report.tables import neutral
 
     out = io.StringIO()
