@@ -57,16 +57,45 @@ class Certificate:
         What the certificate rests on.
     exact : ExactCertificate or None
         The rational certificate, when asked for.
+    game, profile, exam
+        What was examined, and the numbers; regret and range are worked out when read.
     """
 
-    gap: FloatArray
-    regret: FloatArray
-    utility_range: FloatArray
-    rounding: FloatArray
+    game: AlignmentGame
+    profile: Profile
+    exam: Exam
     uniqueness: Uniqueness
-    distance: float | None
-    assumed: tuple[str, ...]
     exact: ExactCertificate | None = None
+
+    @property
+    def gap(self) -> FloatArray:
+        """Return the Frank–Wolfe gaps, (rows,)."""
+        return self.exam.gap
+
+    @property
+    def regret(self) -> FloatArray:
+        """Return regrets or the sharpest upper bounds known, (rows,)."""
+        return self.exam.regret
+
+    @property
+    def utility_range(self) -> FloatArray:
+        """Return the spreads of utilities, (rows,)."""
+        return self.exam.utility_range
+
+    @property
+    def rounding(self) -> FloatArray:
+        """Return the rounding errors of the gaps, (rows,)."""
+        return self.exam.rounding
+
+    @cached_property
+    def distance(self) -> float | None:
+        """Return a bound on the distance to the equilibrium, where uniqueness gives one."""
+        return _distance(self.uniqueness, self.exam, self.game)
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """Return what the certificate rests on."""
+        return _assumed(self.game)
 
     @property
     def max_gap(self) -> float:
@@ -134,17 +163,12 @@ def certify(game: AlignmentGame, profile: Profile, *, exact: bool = False) -> Ce
     if not isinstance(profile, Profile):
         raise BadInput("certify: give a Profile, e.g. game.profile([[0.5, 0.5], …])")
     profile.same_shape_as(game.groups, game.agents)
-    exam = examine(game, profile)
-    statement = uniqueness(game, profile)
     return Certificate(
-        gap=exam.gap,
-        regret=exam.regret,
-        utility_range=exam.utility_range,
-        rounding=exam.rounding,
-        uniqueness=statement,
-        distance=_distance(statement, exam, game),
-        assumed=_assumed(game),
-        exact=certify_exactly(game, profile) if exact else None,
+        game,
+        profile,
+        examine(game, profile),
+        uniqueness(game, profile),
+        certify_exactly(game, profile) if exact else None,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -38,12 +39,29 @@ ROUNDING = 8 * float(np.finfo(np.float64).eps)
 @final
 @dataclass(frozen=True, eq=False)
 class Exam:
-    """One number per row each; see `Certificate` for what they mean."""
+    """One number per row each; see `Certificate` for what they mean.
+
+    Gaps are known at once; regrets and ranges are worked out when they are read.
+    """
 
     gap: FloatArray
-    regret: FloatArray
-    utility_range: FloatArray
     rounding: FloatArray
+    work: Callable[[], tuple[FloatArray, FloatArray]]
+    """Regret and utility range."""
+
+    @cached_property
+    def _more(self) -> tuple[FloatArray, FloatArray]:
+        return self.work()
+
+    @property
+    def regret(self) -> FloatArray:
+        """Return regrets or upper bounds, (rows,)."""
+        return self._more[0]
+
+    @property
+    def utility_range(self) -> FloatArray:
+        """Return the spreads of utilities, (rows,)."""
+        return self._more[1]
 
 
 def examine(game: AlignmentGame, profile: Profile) -> Exam:
@@ -62,10 +80,9 @@ def examine(game: AlignmentGame, profile: Profile) -> Exam:
     v, size = _incentives(game, x)
     gap = _gap(v, x)
     return Exam(
-        gap=gap,
-        regret=np.minimum(gap, _regret(game, profile, v, gap)),
-        utility_range=_range(game, profile),
-        rounding=ROUNDING * (1 + x.shape[1]) * size,
+        gap,
+        ROUNDING * (1 + x.shape[1]) * size,
+        lambda: (np.minimum(gap, _regret(game, profile, v, gap)), _range(game, profile)),
     )
 
 
@@ -85,18 +102,22 @@ def _scalar(form: AffineForm, h: FloatArray, sigma: float, x: FloatArray) -> Exa
     v = g - bent
     best = v.max(axis=1, keepdims=True)
     gap = np.einsum("ik,ik->i", x, best - v)
-    here = np.einsum("ik,ik->i", x, g - 0.5 * bent)
-    half = 0.5 * h
-    spread = np.maximum(g.max(axis=1) - half, here) - np.minimum(g.min(axis=1) - half, here)
-    lead = g - best
-    with np.errstate(divide="ignore", invalid="ignore"):
-        y = np.maximum(lead, 0.0) / h[:, None]
-        # ½h(y² + x²) − x·(g − λ), with hy = (g − λ)_+: each term keeps its digits.
-        dual = np.einsum("ik,ik->i", y - x, lead - 0.5 * h[:, None] * (y + x))
-    regret = np.where((h > 0) & (dual < gap), np.maximum(dual, 0.0), gap)
-    _sharpen(regret, gap, spread, lambda rows: (v[rows], x[rows], _rows(h, rows)))
     rounding = ROUNDING * (1 + x.shape[1]) * form.incentive_size
-    return Exam(gap, regret, spread, np.broadcast_to(rounding, gap.shape))
+
+    def more() -> tuple[FloatArray, FloatArray]:
+        here = np.einsum("ik,ik->i", x, g - 0.5 * bent)
+        half = 0.5 * h
+        spread = np.maximum(g.max(axis=1) - half, here) - np.minimum(g.min(axis=1) - half, here)
+        lead = g - best
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = np.maximum(lead, 0.0) / h[:, None]
+            # ½h(y² + x²) − x·(g − λ), with hy = (g − λ)_+: each term keeps its digits.
+            dual = np.einsum("ik,ik->i", y - x, lead - 0.5 * h[:, None] * (y + x))
+        regret = np.where((h > 0) & (dual < gap), np.maximum(dual, 0.0), gap)
+        _sharpen(regret, gap, spread, lambda rows: (v[rows], x[rows], _rows(h, rows)))
+        return regret, spread
+
+    return Exam(gap, np.broadcast_to(rounding, gap.shape), more)
 
 
 def _sharpen(
@@ -122,12 +143,9 @@ def _compiled(form: AffineForm, h: FloatArray, sigma: float, profile: Profile) -
 
     read, x = compiled.readable, profile.array
     rows, k = x.shape
-    out = [np.empty(rows) for _ in range(4)]
-    gap, regret, spread, size = out
     chunks = -(-rows // compiled.CHUNK)
-    off = np.zeros((chunks, 2))
-    total = np.zeros((chunks, k))
     counts = form.agents.counts.astype(np.float64) if form.agents.typed else None
+    total = np.zeros((chunks, k))
     run: Callable[..., None] = exam_pass
 
     def add(chunk: int, low: int, high: int) -> None:
@@ -143,12 +161,21 @@ def _compiled(form: AffineForm, h: FloatArray, sigma: float, profile: Profile) -
     met_total = read(total.sum(axis=0) * (sigma / met))
     own = [read(a) for a in (weight, h, x)]
 
-    def work(chunk: int, low: int, high: int) -> None:
-        run(*given, met_total, sigma / met, float(met), *own, low, high, *out, off[chunk])
+    def examined(full: bool) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        gap, size = np.empty(rows), np.empty(rows)
+        regret, spread = (np.empty(rows if full else 1) for _ in range(2))
+        off = np.zeros((chunks, 2))
 
-    compiled.each_chunk(rows, work)
-    if off[:, 0].max() > ROW_TOLERANCE or off[:, 1].min() < 0:
-        raise BadInput("profile: a row is off the simplex; divide it by its sum")
+        def work(chunk: int, low: int, high: int) -> None:
+            run(
+                *given, met_total, sigma / met, float(met), *own, low, high, full,
+                gap, regret, spread, size, off[chunk],
+            )  # fmt: skip
+
+        compiled.each_chunk(rows, work)
+        if off[:, 0].max() > ROW_TOLERANCE or off[:, 1].min() < 0:
+            raise BadInput("profile: a row is off the simplex; divide it by its sum")
+        return gap, regret, spread, size
 
     def some(rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray, FloatArray]:
         g = _rows(form.alpha, rows)[:, None] * _rows(form.values, rows) + prices
@@ -156,10 +183,15 @@ def _compiled(form: AffineForm, h: FloatArray, sigma: float, profile: Profile) -
         g -= _rows(weight, rows)[:, None] * (met_total - x[rows] * (sigma / met))
         return g - _rows(h, rows)[:, None] * x[rows], x[rows], _rows(h, rows)
 
-    _sharpen(regret, gap, spread, some)
+    def more() -> tuple[FloatArray, FloatArray]:
+        _, regret, spread, _ = examined(True)
+        _sharpen(regret, gap, spread, some)
+        return regret, spread
+
+    gap, _, _, size = examined(False)
     size += float(np.ptp(form.common))
     size *= ROUNDING * (1 + k)
-    return Exam(gap, regret, spread, size)
+    return Exam(gap, size, more)
 
 
 def _incentives(game: AlignmentGame, x: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -17,7 +17,7 @@ BLOCK = 64
 @numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
 def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
     values, alpha, pull, beta, common, met_total, met_factor, met_count, gamma, own, profile,
-    low, high, gap, regret, spread, size, off,
+    low, high, full, gap, regret, spread, size, off,
 ):  # fmt: skip
     r"""Examine agents low..high of an affine game with curvature :math:`h_i I`.
 
@@ -25,9 +25,9 @@ def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the typ
     `met_total` :math:`= \sigma T/(N-1)`, `met_factor` :math:`= \sigma/(N-1)` and `met_count`
     :math:`= N-1`; the gradient is
     :math:`v_i = g_i - h_i x_i`. Values count from the agent's best one: a payoff common to all
-    groups costs no digits. Writes per row the gap, a weak-duality bound of the regret, the
-    spread of utilities and the size of the parts that rounding acts on; `off` (2,) keeps the
-    worst row sum error and the lowest weight of these rows.
+    groups costs no digits. Writes per row the gap and the size of the parts that rounding acts
+    on and, when `full`, a weak-duality bound of the regret and the spread of utilities; `off`
+    (2,) keeps the worst row sum error and the lowest weight of these rows.
     """
     k_count = common.size
     g = np.empty((k_count, BLOCK))
@@ -74,39 +74,42 @@ def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the typ
                 g[k, b] = 0.0
         for b in range(BLOCK):
             best[b] = g[0, b] - h[b] * x[0, b]
-            top[b] = g[0, b]
-            bottom[b] = g[0, b]
-            here[b] = 0.0
             sums[b] = 0.0
             least[b] = x[0, b]
+            lost[b] = 0.0
         for k in range(k_count):
             for b in range(BLOCK):
                 v = g[k, b] - h[b] * x[k, b]
                 best[b] = v if v > best[b] else best[b]
-                top[b] = g[k, b] if g[k, b] > top[b] else top[b]
-                bottom[b] = g[k, b] if g[k, b] < bottom[b] else bottom[b]
-                here[b] += x[k, b] * (g[k, b] - 0.5 * h[b] * x[k, b])
                 sums[b] += x[k, b]
                 least[b] = x[k, b] if x[k, b] < least[b] else least[b]
-        for b in range(BLOCK):
-            lost[b] = 0.0
-            dual[b] = 0.0
         for k in range(k_count):
             for b in range(BLOCK):
-                v = g[k, b] - h[b] * x[k, b]
-                lost[b] += x[k, b] * (best[b] - v)
-                # Weak duality at the level max v: a bound for any level, sharp at equilibrium.
-                d = g[k, b] - best[b]
-                d = d if d > 0.0 else 0.0
-                y = d / h[b] - x[k, b]
-                dual[b] += y * (g[k, b] - best[b]) - 0.5 * h[b] * y * (y + 2.0 * x[k, b])
+                lost[b] += x[k, b] * (best[b] - (g[k, b] - h[b] * x[k, b]))
         for b in range(n):
             gap[i + b] = lost[b]
-            r = dual[b] if dual[b] > 0.0 else 0.0
-            regret[i + b] = r if r < lost[b] and h[b] > 0.0 else lost[b]
-            high_u = max(top[b] - 0.5 * h[b], here[b])
-            low_u = min(bottom[b] - 0.5 * h[b], here[b])
-            spread[i + b] = high_u - low_u
             off[0] = max(off[0], abs(sums[b] - 1.0))
             off[1] = min(off[1], least[b])
+        if full:
+            for b in range(BLOCK):
+                top[b] = g[0, b]
+                bottom[b] = g[0, b]
+                here[b] = 0.0
+                dual[b] = 0.0
+            for k in range(k_count):
+                for b in range(BLOCK):
+                    top[b] = g[k, b] if g[k, b] > top[b] else top[b]
+                    bottom[b] = g[k, b] if g[k, b] < bottom[b] else bottom[b]
+                    here[b] += x[k, b] * (g[k, b] - 0.5 * h[b] * x[k, b])
+                    # Weak duality at the level max v: a bound for any level, sharp at equilibrium.
+                    d = g[k, b] - best[b]
+                    d = d if d > 0.0 else 0.0
+                    y = d / h[b] - x[k, b]
+                    dual[b] += y * (g[k, b] - best[b]) - 0.5 * h[b] * y * (y + 2.0 * x[k, b])
+            for b in range(n):
+                r = dual[b] if dual[b] > 0.0 else 0.0
+                regret[i + b] = r if r < lost[b] and h[b] > 0.0 else lost[b]
+                high_u = max(top[b] - 0.5 * h[b], here[b])
+                low_u = min(bottom[b] - 0.5 * h[b], here[b])
+                spread[i + b] = high_u - low_u
         i += n
