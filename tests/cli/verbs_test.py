@@ -560,3 +560,64 @@ def test_a_new_study_runs_and_its_report_is_written_again(shell: Shell, tmp_path
     (folder / "report.html").unlink()
     assert shell("report", folder, "--json")[1] == f'{{"report": "{folder / "report.html"}"}}\n'
     assert (folder / "report.html").is_file()
+
+
+def test_a_new_study_suggests_the_columns_of_a_survey(shell: Shell, tmp_path: Path) -> None:
+    """Names made up here; the file is beside another folder, and nobody's answer is shown."""
+    (tmp_path / "data").mkdir()
+    survey = tmp_path / "data" / "mine.csv"
+    rows = [
+        f"{i},{'abc'[i % 3]},{(1, 2, -9)[i % 3]},{(4, 5)[i % 2]},{1 + i / 97},secret{i}"
+        for i in range(90)
+    ]
+    survey.write_text("id,party,taxes,climate,weight,remark\n" + "\n".join(rows) + "\n")
+    study = tmp_path / "s.toml"
+    code, out, _ = shell("new", "study", study, "--file", survey)
+    assert code == 0
+    assert 'check the lines marked "guessed"' in out
+    text = study.read_text()
+    assert "secret" not in text
+    assert '"remark" (90)' in text
+    panel = tomllib.loads(text)["panel"]
+    assert panel == {
+        "file": "data/mine.csv", "group": ["party"], "questions": ["taxes", "climate"],
+        "weight": "weight", "missing": [-9],
+    }  # fmt: skip
+    code, out, err = shell("new", "study", tmp_path / "t.toml", "--file", tmp_path / "no.csv")
+    assert (code, err.count("\n")) == (2, 1)
+    assert not (tmp_path / "t.toml").exists()
+
+
+def test_a_new_study_shows_the_keys_for_an_own_survey(shell: Shell, tmp_path: Path) -> None:
+    assert shell("new", "study", tmp_path / "s.toml")[0] == 0
+    text = (tmp_path / "s.toml").read_text()
+    for key in ("file", "group", "questions", "weight", "missing", "small_cells"):
+        assert f"# {key} = " in text
+
+
+def test_a_study_says_what_it_does_not_do_again(shell: Shell, tmp_path: Path) -> None:
+    """Some of three chunks removed: their number is by hand; and the study beside its report."""
+    study, out = tmp_path / "s.toml", tmp_path / "out"
+    study.write_text('[panel]\nname = "gss2018"\ngroups = 3\n[uncertainty]\ndraws = 600\n')
+    first = shell("study", "run", study, "--out", out)
+    assert first[0] == 0
+    assert "reading the people\n" in first[2]
+    next(out.glob(".work/*/draws-00000256.npz")).unlink()
+    assert "resuming: 344 of 600 draws done" in shell("study", "run", study, "--out", out)[2]
+    assert "nothing to do: everything was already" in shell("study", "run", study, "--out", out)[2]
+    assert first[1].startswith("The first group to drop out is conservative, once appeal weighs")
+    assert shell("study", "run", out / "study.toml", "--out", tmp_path / "again")[0] == 0
+    kept, again = (
+        [
+            line
+            for line in (folder / "result.json").read_text().splitlines()
+            if '"seconds"' not in line
+        ]
+        for folder in (out, tmp_path / "again")
+    )
+    assert kept == again
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "study.toml").write_text("# mine\n")
+    code, _, err = shell("study", "run", study, "--out", foreign)
+    assert (code, "will not be overwritten" in err) == (2, True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json as json_module
+import os
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -59,14 +62,24 @@ GAME_JSON = {
     "about": {"source": "an invented example"},
 }
 
-STUDY_TOML = """\
-# A study file of equipoise. Run it with: equipoise study run FILE --out DIR
-# Its keys: equipoise schema study
-
+BUNDLED = """\
 # What humans said: a panel of `equipoise panel list`.
 [panel]
 name = "gss2018"
+# Or your own survey, in place of `name` (equipoise new study FILE --file survey.csv fills it in):
+# file = "survey.csv"                  # beside this file; also .parquet, .sav, .dta
+# group = ["party"]                    # who belongs together; several columns are crossed
+# questions = ["taxes", "climate"]     # columns with answers; compared as categories
+# weight = "weight"                    # survey weights; also strata, cluster
+# missing = [-9, -8]                   # codes that mean no answer
+# small_cells = "merge"                # merge a group under min_cell = 10 people; else "refuse"
+"""
 
+STUDY_TOML = f"""\
+# A study file of equipoise. Run it with: equipoise study run FILE --out DIR
+# Its keys: docs/study-file.md, or equipoise schema study
+
+{BUNDLED}
 # The game made of it. `per` is "all" (one game over all questions) or "question".
 [game]
 agents = ["model-a", "model-b"]
@@ -93,6 +106,24 @@ below = 0.0
 
 [report]
 title = "Who is left out"
+"""
+
+OWN = """\
+# What humans said: your own survey. CHECK the lines marked "guessed".
+[panel]
+file = {file}
+# Its columns, and how many different values each has:
+{columns}
+# Who belongs together; several columns are crossed.
+{group}
+# Columns with answers, compared as categories.
+{questions}
+# Survey weights; also strata, cluster.
+{weight}
+# Codes that mean no answer.
+{missing}
+# A group under min_cell = 10 people: "refuse" stops, "merge" joins it with its nearest.
+# small_cells = "merge"
 """
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
@@ -122,15 +153,67 @@ def study(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="The file to write: .toml.")],
     *,
+    survey: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", help="Your survey (.csv, .parquet, .sav, .dta): its columns are suggested."
+        ),
+    ] = None,
     force: ForceOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a commented study to start from."""
+    """Write a commented study to start from; with --file for your own survey."""
     settings = Settings.read(context, json=json, quiet=quiet)
     if file.suffix.lower() != ".toml":
         raise BadInput(f"{file}: a study file ends in .toml; rename it")
-    _write(file, STUDY_TOML, force=force, settings=settings, then=f"equipoise study run {file}")
+    text, then = STUDY_TOML, f"equipoise study run {file}"
+    if survey is not None:
+        text = text.replace(BUNDLED, _own(survey, file.parent))
+        then = f'check the lines marked "guessed", then {then}'
+    _write(file, text, force=force, settings=settings, then=then)
+
+
+def _own(survey: Path, folder: Path) -> str:
+    """Return the `[panel]` of a survey file, with guesses for a person to check."""
+    from equipoise.panels.columns import find_columns, guess
+
+    found = find_columns(survey)
+    guessed = guess(found)
+    shown = [f"{_text(column.name)} ({column.levels})" for column in found]
+    return OWN.format(
+        file=_text(_seen_from(folder, survey)),
+        columns=textwrap.fill(
+            ", ".join(shown), 96, initial_indent="#   ", subsequent_indent="#   ",
+            break_long_words=False, break_on_hyphens=False,
+        ),
+        group=_line("group", f"[{_text(guessed.group)}]", guessed.group),
+        questions=_line("questions", _list(guessed.questions), guessed.questions),
+        weight=_line("weight", _text(guessed.weight or "weight"), guessed.weight),
+        missing=_line("missing", str(list(guessed.missing or (-9, -8))), guessed.missing),
+    )  # fmt: skip
+
+
+def _line(key: str, value: str, known: object) -> str:
+    return f"{key} = {value}  # guessed" if known else f"# {key} = {value}"
+
+
+def _list(names: Sequence[str]) -> str:
+    if len(names) <= 4:
+        return "[" + ", ".join(map(_text, names)) + "]"
+    return "[\n" + "".join(f"    {_text(name)},\n" for name in names) + "]"
+
+
+def _text(text: str) -> str:
+    """Return a text as TOML."""
+    return json_module.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _seen_from(folder: Path, file: Path) -> str:
+    try:
+        return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive of Windows
+        return file.resolve().as_posix()
 
 
 def _write(file: Path, text: str, *, force: bool, settings: Settings, then: str) -> None:

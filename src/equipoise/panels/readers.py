@@ -23,7 +23,7 @@ import numpy as np
 from equipoise.errors import BadInput, MissingExtra, nearest
 from equipoise.panels.coding import Level, RawTable
 
-__all__ = ["MAX_BYTES", "read_table"]
+__all__ = ["MAX_BYTES", "column_names", "read_table"]
 
 MAX_BYTES = 500_000_000
 CHILD_SECONDS = 900.0
@@ -66,15 +66,51 @@ def read_table(
         The library for this kind of file is not installed.
     """
     path = Path(path)
-    kind = _check(path, max_bytes)
-    for needed in ("pandas", NEEDS.get(kind, "pandas")):
-        if find_spec(needed) is None:
-            raise MissingExtra(f"reading {kind} files", "data")
+    kind = _kind(path, max_bytes)
     if kind in (".csv", ".tsv"):
         return _read_csv(path, columns)
     if kind == ".parquet":
         return _read_parquet(path, columns)
     return _read_labelled(path, kind, columns, user_missing)
+
+
+def column_names(path: str | Path) -> list[str]:
+    """Return the names of a survey file's columns, in its order.
+
+    Raises
+    ------
+    BadInput
+        The file cannot be read.
+    MissingExtra
+        The library for this kind of file is not installed.
+    """
+    path = Path(path)
+    kind = _kind(path, MAX_BYTES)
+    if kind in (".csv", ".tsv"):
+        try:
+            return _csv_head(path)[1]
+        except UnicodeDecodeError:
+            raise _not_utf8(path) from None
+        except (ValueError, OSError, OverflowError) as error:
+            raise _broken(path, "CSV", error) from None
+    if kind == ".parquet":
+        import pyarrow
+        import pyarrow.parquet
+
+        try:
+            return [str(c) for c in pyarrow.parquet.read_schema(path).names]
+        except (ValueError, OSError, OverflowError, TypeError, pyarrow.ArrowException) as error:
+            raise _broken(path, "Parquet", error) from None
+    return [str(name) for name in _ask_child(path, kind, [])["names"]]
+
+
+def _kind(path: Path, max_bytes: int) -> str:
+    """Return the file's kind once it and the library for it are there."""
+    kind = _check(path, max_bytes)
+    for needed in ("pandas", NEEDS.get(kind, "pandas")):
+        if find_spec(needed) is None:
+            raise MissingExtra(f"reading {kind} files", "data")
+    return kind
 
 
 def _check(path: Path, max_bytes: int) -> str:
@@ -124,14 +160,29 @@ def _broken(path: Path, what: str, error: Exception) -> BadInput:
     return BadInput(f'file: "{path.name}" cannot be read as {what} ({said}); save it again')
 
 
+def _csv_head(path: Path) -> tuple[str, list[str]]:
+    """Return the separator of a CSV file and the names of its columns."""
+    import pandas as pd
+
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        head = handle.readline(1_000_000)
+    separator = max(",;\t", key=head.count) if path.suffix.lower() == ".csv" else "\t"
+    names = pd.read_csv(path, sep=separator, nrows=0, encoding="utf-8-sig").columns
+    return separator, [str(c) for c in names]
+
+
+def _not_utf8(path: Path) -> BadInput:
+    return BadInput(
+        f'file: "{path.name}" is not UTF-8 text; save it as UTF-8 (in a spreadsheet: '
+        '"CSV UTF-8"), or give the .sav, .dta or .parquet file'
+    )
+
+
 def _read_csv(path: Path, columns: Mapping[str, str]) -> RawTable:
     import pandas as pd
 
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            head = handle.readline(1_000_000)
-        separator = max(",;\t", key=head.count) if path.suffix.lower() == ".csv" else "\t"
-        names = [str(c) for c in pd.read_csv(path, sep=separator, nrows=0, encoding="utf-8-sig")]
+        separator, names = _csv_head(path)
         needed = _need(columns, names)
         frame = pd.read_csv(
             path,
@@ -143,10 +194,7 @@ def _read_csv(path: Path, columns: Mapping[str, str]) -> RawTable:
             low_memory=False,
         )
     except UnicodeDecodeError:
-        raise BadInput(
-            f'file: "{path.name}" is not UTF-8 text; save it as UTF-8 (in a spreadsheet: '
-            '"CSV UTF-8"), or give the .sav, .dta or .parquet file'
-        ) from None
+        raise _not_utf8(path) from None
     except BadInput:
         raise
     except (ValueError, OSError, OverflowError) as error:  # pandas' parser errors are ValueErrors

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from equipoise.errors import BadInput, nearest
 from equipoise.game.gamefile_models import said
+from equipoise.study.key_texts import KEYS, TABLES
 
 __all__ = [
     "LATER",
@@ -155,8 +156,17 @@ Weight = Annotated[
 Signed = Annotated[float, BeforeValidator(_real(-1e300, 1e300, "a number")), _schema(type="number")]
 
 
+def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Add to a schema what every key means."""
+    texts = KEYS.get(model.__name__.removesuffix("Table").lower(), TABLES)
+    for key, part in schema["properties"].items():
+        part["description"] = texts[key]
+
+
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=False, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=False, frozen=True, json_schema_extra=_described
+    )
 
 
 class PanelTable(_Table):

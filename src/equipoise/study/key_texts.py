@@ -1,0 +1,129 @@
+"""What every key of a study file means: one text per key, for the JSON Schema and the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["KEYS", "TABLES"]
+
+TABLES: Mapping[str, str] = {
+    "panel": "What humans said: a bundled panel or your own survey.",
+    "game": "The game made of the panel, or a game file.",
+    "solve": "How the equilibrium is sought.",
+    "uncertainty": "Joint bootstrap draws of the respondents.",
+    "exclusion": "When a group counts as left out.",
+    "report": "What stands at the head of the report.",
+}
+"""Table of a study file -> what it says."""
+
+KEYS: Mapping[str, Mapping[str, str]] = {
+    "panel": {
+        "name": (
+            "A bundled panel, as `equipoise panel list` names it. Write either `name` or `file`."
+        ),
+        "file": (
+            "Your own survey beside the study file: .csv or .tsv (UTF-8), .parquet, .sav or "
+            ".zsav (SPSS), .dta (Stata)."
+        ),
+        "year": "With `name`: the year, where the panel has several.",
+        "groups": "With `name`: how many groups, where the panel offers a choice.",
+        "group": (
+            "With `file`: the column that says who belongs together; several columns are "
+            'crossed, "a / b". At most 60 groups.'
+        ),
+        "questions": (
+            "Columns with categorical answers, at most 50 options each; every group must "
+            "have answered each. With `name`: some of the panel's questions. Answers are "
+            "compared as categories."
+        ),
+        "weight": "Column of survey weights, 0 or above; people of weight 0 are left out.",
+        "strata": "Column of first-stage strata.",
+        "cluster": "Column of first-stage clusters; ids are taken within the stratum.",
+        "ratings": "Columns with scores whose means by group are wanted too (thermometers).",
+        "missing": (
+            "Codes in group, question and rating columns that mean no answer; -9, -9.0 and "
+            '"-9" are the same code.'
+        ),
+        "user_missing": (
+            "Whether values the file itself declares missing (SPSS user-missing, Stata .a "
+            "to .z) are missing; default true."
+        ),
+        "dont_know": (
+            'What becomes of a don\'t-know in a question: "missing" (left out, the default) '
+            'or "option" (an answer like others). It is recognised by its text or value '
+            "label, or listed in `dont_know_codes`."
+        ),
+        "dont_know_codes": 'More codes that mean don\'t-know; "" is a blank.',
+        "min_cell": (
+            "Fewest respondents of a group; default 10. Below 30 a group is flagged in the report."
+        ),
+        "small_cells": (
+            'What to do with a smaller group: "refuse" (stop, the default) or "merge" it '
+            "with its nearest: the neighbour in an ordered column, else the smallest that "
+            "shares the most leading levels. The report says what was merged."
+        ),
+        "order": (
+            "Labels of all groups in the order wanted; default: by code, by category, or "
+            "alphabetical."
+        ),
+        "lonely_psu": (
+            'What to do with a stratum of a single cluster: "refuse" (the default), '
+            '"average" or "centre".'
+        ),
+    },
+    "game": {
+        "file": (
+            "A game file beside the study file, instead of all other keys of this table and "
+            "of [panel]."
+        ),
+        "agents": "The agents: a list of labels, or a number. They are alike.",
+        "attractiveness": "α: the weight of appeal to the audience, 0 or above.",
+        "consistency": "β: the weight of staying with the target, 0 or above.",
+        "diversity": (
+            "γ: the cost of serving whom the others serve. 0: agents do not look at each "
+            "other; below 0: they imitate each other."
+        ),
+        "anchor": (
+            'The target every agent is held to: "uniform" (all groups alike) or "shares" '
+            "(groups by their size)."
+        ),
+        "kernel": (
+            'How much two groups overlap for diversity: "panel" (as much as their answers '
+            'do) or "identity" (not at all).'
+        ),
+        "form": (
+            'How leaving the target is counted: "quadratic" (squared distance) or "kl" (KL '
+            "divergence: no weight ever reaches 0)."
+        ),
+        "per": '"all": one game over all questions; "question": also one game per question.',
+    },
+    "solve": {
+        "tol": (
+            "Largest gain by moving alone that still counts as an equilibrium, relative to "
+            "the utility's range."
+        ),
+        "starts": (
+            "From how many random points other equilibria are sought; default: as the "
+            "solver chooses."
+        ),
+        "seed": "Seed of these points.",
+    },
+    "uncertainty": {
+        "draws": (
+            "How often the respondents are drawn again; verdicts of many cells need thousands."
+        ),
+        "level": "Content of intervals and of joint bands.",
+        "seed": "Seed of the draws.",
+    },
+    "exclusion": {
+        "below": (
+            "A group is left out when its largest weight over agents is below this; 0: when "
+            "nobody serves it at all."
+        ),
+    },
+    "report": {
+        "title": "Title of the report; default: made of the panel's.",
+        "authors": "Who made the study.",
+    },
+}
+"""Table -> key -> what it says."""
