@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class Problem:
 
     def respond(self, m: FloatArray) -> FloatArray:
         """Return x_i(m), (rows, groups)."""
-        tilted = self.scores - self.gamma[:, None] * pressure(self.kernel, m)
+        tilted = self.scores - self.tilt * pressure(self.kernel, m)
         if self.own.ndim == 1:
             return project(tilted, self.own)
         x, self.warm["served"] = maximise(tilted, self.own, served=self.warm.get("served"))
@@ -82,15 +83,24 @@ class Problem:
 
     def jacobian(self, served: NDArray[np.bool_]) -> FloatArray:
         r"""Return :math:`Q = \sum_i (n_i/N)\,\gamma'_i P_i` (R7), (groups, groups)."""
-        weight = self.share * self.gamma
         if self.own.ndim == 1:
             on = served.astype(np.float64)
-            weight /= self.own
-            out: FloatArray = (on.T * (weight / on.sum(axis=1))) @ on
+            out: FloatArray = (on.T * (self.pull / on.sum(axis=1))) @ on
             np.negative(out, out=out)
-            out.flat[:: out.shape[0] + 1] += weight @ on
+            out.flat[:: out.shape[0] + 1] += self.pull @ on
             return out
+        weight = self.share * self.gamma
         return np.asarray(np.einsum("i,ijk->jk", weight, self.sensitivity(served)[0]))
+
+    @cached_property
+    def tilt(self) -> FloatArray:
+        """Return γ'_i as a column."""
+        return self.gamma[:, None]
+
+    @cached_property
+    def pull(self) -> FloatArray:
+        """Return (n_i/N) γ'_i over the curvature, (rows,)."""
+        return np.asarray(self.share * self.gamma / self.own)
 
     def sensitivity(self, served: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
         r"""Return (P_i, x_i at zero scores) on the groups served: :math:`x_i = P_i g + x_i^0`.
@@ -151,7 +161,15 @@ def build(form: AffineForm, extra: float = 0.0) -> Problem | CompiledProblem:
     large = form.n_rows >= compiled.ROWS and compiled.available()
     if large and own_weight is not None and sigma is not None:
         return CompiledProblem(form, sigma, extra, np.empty(form.n_rows))
-    return build_plain(form, extra)
+    if form.answer_curvature is None or extra:
+        return build_plain(form, extra)
+    if form not in _built:
+        _built[form] = build_plain(form)
+    return _built[form]
+
+
+_built: WeakKeyDictionary[AffineForm, Problem] = WeakKeyDictionary()
+"""Small problems with curvature multiples of I, which keep no state between solves."""
 
 
 def build_plain(form: AffineForm, extra: float = 0.0) -> Problem:
@@ -177,9 +195,8 @@ def applies(form: AffineForm) -> bool:
     r"""Whether every agent's programme in R10 is strictly concave: :math:`D_i \succ 0` on T."""
     if form.network is not None or not form.coupled:
         return False
-    own_weight, sigma = form.own_weight, form.kernel_scale
-    if own_weight is not None and sigma is not None:
-        own = own_weight - form.weight * (sigma / (form.agents.total - 1))
+    own = form.answer_curvature
+    if own is not None:
         return bool(own.min() > 1e-13 * np.abs(form.weight).max())
     if form.n_groups == 1:
         return True
@@ -258,14 +275,14 @@ def _newton(
     """Return (profile or None, coverage, steps)."""
     answer = problem.evaluate(m, False)
     floor = 4e-16 * (1.0 + answer.steepest)
-    best, best_answer, best_size = m, answer, float(np.abs(answer.excess).max())
+    best, best_answer, best_size = m, answer, _size(answer)
     stalled = step = 0
     while step < MAX_STEPS and best_size > floor and stalled < 3:
         step += 1
         direction = _direction(problem.kernel, answer)
         # Newton squares the error: the next answer may be the last.
         m, answer = _search(problem, m, answer, direction, best_size < 1e-6)
-        size = float(np.abs(answer.excess).max())
+        size = _size(answer)
         stalled = 0 if size < 0.5 * best_size else stalled + 1
         if size < best_size:
             best, best_answer, best_size = m, answer, size
@@ -275,6 +292,12 @@ def _newton(
         return None, best, step
     x = best_answer.profile
     return (problem.evaluate(best, True).profile if x is None else x), best, step
+
+
+def _size(answer: Answer) -> float:
+    """Return the largest |F_k|; NaN counts as infinite."""
+    size = max(map(abs, answer.excess.tolist()))
+    return size if size == size else float("inf")
 
 
 def _direction(kernel: FloatArray | float, answer: Answer) -> FloatArray:

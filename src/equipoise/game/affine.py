@@ -97,6 +97,17 @@ class AffineForm:
         return np.asarray(self.alpha * spread + own + np.abs(self.weight) * sigma + prices)
 
     @cached_property
+    def answer_curvature(self) -> FloatArray | None:
+        r"""Return :math:`\gamma_i D_i = h_i - \gamma_i\sigma/(N-1)` (R10), (rows or 1,), or None.
+
+        None when :math:`H_i` or :math:`S` is no multiple of the identity.
+        """
+        own, sigma = self.own_weight, self.kernel_scale
+        if own is None or sigma is None:
+            return None
+        return np.asarray(own - self.weight * (sigma / (self.agents.total - 1)))
+
+    @cached_property
     def gamma(self) -> FloatArray:
         r"""Return :math:`\gamma_i`, (rows,)."""
         return np.broadcast_to(self.weight, (self.n_rows,))

@@ -145,7 +145,10 @@ def _some(agents: Agents) -> str:
 
 
 def _check_rows(values: NDArray[np.float64], agents: Agents, groups: Groups) -> None:
+    sums = values.sum(axis=1)
     lowest = values.min()
+    if lowest >= 0.0 and abs(sums.max() - 1.0) <= ROW_TOLERANCE >= abs(sums.min() - 1.0):
+        return
     if not lowest >= 0.0 or not np.isfinite(values.max()):
         bad = ~(values >= 0.0) | ~np.isfinite(values)
         i, k = np.argwhere(bad)[0]
@@ -153,7 +156,7 @@ def _check_rows(values: NDArray[np.float64], agents: Agents, groups: Groups) -> 
             f'profile: the weight of agent "{agents.label(int(i))}" on group '
             f'"{groups.labels[int(k)]}" is {values[i, k]:g}; write a number >= 0'
         )
-    off = np.abs(values.sum(axis=1) - 1.0)
+    off = np.abs(sums - 1.0)
     worst = int(off.argmax())
     if off[worst] > ROW_TOLERANCE:
         raise BadInput(
