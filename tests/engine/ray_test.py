@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import equipoise as eq
 from equipoise.engine import ChunkStore, Local, PieceFailed, Ray, run
 from equipoise.engine.store import pack
 from equipoise.equilibrium.shard_solve import solve_shards
 from equipoise.equilibrium.shards import ShardedGame
 from equipoise.errors import BadInput, MissingExtra
+from equipoise.inclusion.phase_map import phase_map
 from tests.engine import work
 
 ROOT = Path(__file__).parents[2]
@@ -170,3 +172,27 @@ def test_a_population_in_shards_is_solved_on_the_cluster(cluster: Any, tmp_path:
     assert there.certificate.max_relative_gap <= 1e-12
     for one, two in zip(here.files, there.files, strict=True):
         assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+def test_a_map_has_the_same_bytes_on_the_cluster(cluster: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    values = rng.random((4, 3))
+    game = eq.AlignmentGame(
+        eq.Groups(["a", "b", "c"]), 4,
+        [eq.Attractiveness(values), eq.Consistency([1 / 3] * 3), eq.Diversity(0.2)],
+    )  # fmt: skip
+    draws = {"attractiveness.values": values + 0.05 * rng.random((20, 4, 3))}
+
+    def made(engine: Any, store: ChunkStore | None = None) -> bytes:
+        return phase_map(
+            game, "attractiveness=0:6:25", "diversity=0:1:25", draws=draws, engine=engine,
+            store=store,
+        ).to_npz()  # fmt: skip
+
+    there = made(Ray(cluster.address), ChunkStore(tmp_path / "store"))
+    assert there == made(Local(2)) == made(Local(1)) == made(None)
+    # What the cluster kept, this machine reads.
+    assert there == made(None, ChunkStore(tmp_path / "store"))

@@ -48,7 +48,12 @@ class EngineSettings:
 
     @classmethod
     def read(
-        cls, context: typer.Context, *, engine: str | None, address: str | None, resume: bool
+        cls,
+        context: typer.Context,
+        *,
+        engine: str | None = None,
+        address: str | None = None,
+        resume: bool = False,
     ) -> EngineSettings:
         """Join the options after the verb with those in front of it; after the verb wins."""
         before = context.meta.get(_KEY, cls())

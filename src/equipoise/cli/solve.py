@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from equipoise.cli.engine_options import EngineSettings
+from equipoise.cli.solve_shards import in_shards, solve_in_shards
 from equipoise.cli.terminal import (
     JsonOption,
     QuietOption,
@@ -49,7 +51,8 @@ def solve(
         bool, typer.Option("--all", help="Give every equilibrium found, not only the first.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Write the answer to FILE: .npz (arrays) or .json.")
+        Path | None,
+        typer.Option(help="Write the answer to FILE: .npz (arrays) or .json; shards: to a folder."),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -67,6 +70,10 @@ def solve(
         raise BadInput(f"--below: got {below:g}; write a weight from 0 up to 1, e.g. 0.02")
     if game.is_dir():
         raise BadInput(f"{game} is a folder; give the file itself")
+    if in_shards(game, out):
+        where = EngineSettings.read(context)
+        return solve_in_shards(game, out, settings, where.engine(), tol=tol, below=below,
+                               every=every)  # fmt: skip
     from equipoise.game.gamefile import drawn_games, load_draws, load_game
 
     loaded = load_game(game)
