@@ -226,7 +226,11 @@ def _method(result: Result) -> str:
          "–" if row["n"] is None else f"{row['n']:,}" + (" (few)" if few(row["n"]) else "")]
         for row in result["groups"]
     ]  # fmt: skip
-    made = html_table(["group", "share", "interval", "respondents"], rows, caption="The groups.")
+    made = html_table(
+        ["group", "share", f"{100 * result['uncertainty']['level']:g} % interval", "respondents"],
+        rows,
+        caption="The groups.",
+    )
     return (
         "<section><h2>How this was found</h2>\n"
         f"{_paragraphs(method(result))}"
@@ -258,7 +262,7 @@ def _reproduce(result: Result) -> str:
         facts += [("Data", people["source"]), ("Licence", people["licence"])]
         facts += [("Cite", people["citation"])] if people["citation"] else []
         facts.append(("Data, sha256", people["sha256"]))
-        left = [f"{reason}: {count:,}" for reason, count in people["dropped"].items()]
+        left = [f"{reason} ({count:,})" for reason, count in people["dropped"].items()]
         facts.append(("Not used", left or "nothing"))
     if result["game_file"]:
         facts += [("Game file", result["game_file"]["file"])]

@@ -53,7 +53,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem}
 dt{font-weight:600}dd{margin-left:0}dd ul{margin:0;padding-left:1.1rem}
 .more{color:var(--soft);font-size:.95rem}
 code,pre{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:.9rem}
-pre{background:var(--panel);padding:.8rem 1rem;overflow-x:auto}
+pre{background:var(--panel);padding:.8rem 1rem;overflow-x:auto;white-space:pre-wrap}
 a{color:var(--link)}
 footer{color:var(--soft);padding-top:2rem;padding-bottom:3rem}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
