@@ -119,7 +119,8 @@ def _check(path: Path, max_bytes: int) -> str:
         raise BadInput(f'file: "{path}" is a directory; name one file in it')
     kind = path.suffix.lower()
     if not path.exists():
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        inside = path.parent.iterdir() if path.parent.is_dir() else ()
+        beside = sorted(p.name for p in inside if p.suffix.lower() in ENDINGS)
         hint = f"; {nearest(path.name, beside)}" if 0 < len(beside) <= 50 else ""
         raise BadInput(f'file: there is no file "{path}"{hint or "; check the path"}')
     if kind not in ENDINGS:
