@@ -1,8 +1,8 @@
 """The same affine game handed to other solvers, each built before the clock starts.
 
 Every maker returns a function without arguments that solves and gives the profile, or None when
-the peer is not installed. Nothing here is tuned against a peer: nashopt runs its fastest solver,
-Clarabel and OSQP get the sparse potential of R2(a).
+the peer is not installed or its data would not fit. Nothing here is tuned against a peer: nashopt
+runs its fastest solver, Clarabel and OSQP get the sparse potential of R2(a).
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from equipoise.game.affine import AffineForm
 
 FloatArray = NDArray[np.float64]
 Solver = Callable[[], FloatArray]
+
+MEMORY = 2 * 2**30
+"""A peer whose data alone would take more bytes than this is left out of a size."""
 
 
 def form_of(game: eq.AlignmentGame) -> AffineForm:
@@ -41,7 +44,8 @@ def stacked(game: eq.AlignmentGame) -> tuple[FloatArray, FloatArray]:
 
 
 def by_nashopt(game: eq.AlignmentGame) -> Solver | None:
-    if importlib.util.find_spec("nashopt") is None:
+    size = len(game.agents) * len(game.groups)
+    if importlib.util.find_spec("nashopt") is None or len(game.agents) * size**2 * 8 > MEMORY:
         return None
     from nashopt import GNEP_LQ
 

@@ -83,3 +83,11 @@ def test_the_table_of_parts_names_the_dependencies_of_pyproject() -> None:
     for requirement in project["dependencies"] + extras["data"] + extras["plots"]:
         name = re.split(r"[><=\[ ]", requirement)[0]
         assert name in text, f"{name} is a dependency without a reason in the README"
+
+
+def test_the_table_of_times_is_the_newest_result() -> None:
+    """Against benchmarks/results: no number stands in the README that nothing measured."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.readme", "--check"], cwd=README.parent, check=False
+    )
+    assert done.returncode == 0, "run: python -m benchmarks.readme"
