@@ -44,7 +44,7 @@ def section(result: dict[str, Any]) -> str:
         lines.append(f"| {row['agents']:,} | {row['seconds']:.2g} | {row['over_sort']:.1f} |")
     lines.append("")
     lines.append(
-        f"Medians, {result['date']}, {result['machine'].split('-with')[0]}; equipoise includes its "
+        f"Medians, {result['date']}, {result['machine']}; equipoise includes its "
         "certificate, the peers do not have one."
     )
     return "\n".join(lines) + "\n"
