@@ -148,8 +148,8 @@ def main() -> None:
         except metadata.PackageNotFoundError:
             versions[name] = "not installed"
     result = {
-        "date": today, "commit": commit, "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": versions,
+        "date": today, "commit": commit, "versions": versions,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "peers": peers, "many_agents": many, "general_kernel": kernel,
         "slope_1e5_to_1e7": slope(many, 10**5, 10**7),
     }  # fmt: skip
