@@ -172,9 +172,9 @@ _built: WeakKeyDictionary[AffineForm, Problem] = WeakKeyDictionary()
 """Small problems with curvature multiples of I, which keep no state between solves."""
 
 
-def build_plain(form: AffineForm, extra: float = 0.0) -> Problem:
-    """Assemble the problem for NumPy."""
-    total = form.agents.total
+def build_plain(form: AffineForm, extra: float = 0.0, total: int | None = None) -> Problem:
+    """Assemble the problem for NumPy; `total` agents when the rows are only a part of them."""
+    total = form.agents.total if total is None else total
     scalar, sigma = form.scalar_curvature, form.kernel_scale
     if scalar is not None and sigma is not None:
         own = scalar - form.gamma * sigma / (total - 1) + extra

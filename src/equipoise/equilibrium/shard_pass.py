@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from equipoise.equilibrium import compiled
 from equipoise.equilibrium.curvature import kernel_spectrum, lowest_curvature
-from equipoise.equilibrium.mean_field import Problem
+from equipoise.equilibrium.mean_field import build_plain
 from equipoise.equilibrium.passes import answer_rows
 from equipoise.equilibrium.shard_exam import profile_file
 from equipoise.equilibrium.shards import opened
 from equipoise.game.affine import AffineForm
 
-__all__ = ["answer_shard", "lowest_programme", "plain_problem", "survey_shard"]
+__all__ = ["answer_shard", "lowest_programme", "survey_shard"]
 
 FloatArray = NDArray[np.float64]
 
@@ -85,26 +85,8 @@ def _answer(
             form, m, total=total, level=level, warm=False, profile=profile, extra=extra
         )
         return done.mean, done.jacobian
-    problem = plain_problem(form, total, extra)
+    problem = build_plain(form, extra, total)
     x = problem.respond(m)
     if profile is not None:
         profile[:] = x
     return problem.share @ x, problem.jacobian(x > 0)
-
-
-def plain_problem(form: AffineForm, total: int, extra: float) -> Problem:
-    """Return the programmes of some rows of a population of `total` agents, for NumPy."""
-    scalar, sigma = form.scalar_curvature, form.kernel_scale
-    if scalar is not None and sigma is not None:
-        own = scalar - form.gamma * sigma / (total - 1) + extra
-    else:
-        own = form.curvature_matrices()
-        own -= (form.gamma / (total - 1))[:, None, None] * form.kernel_matrix()
-        own += extra * np.eye(form.n_groups)
-    return Problem(
-        scores=np.asarray(form.scores),
-        own=own,
-        gamma=form.gamma * total / (total - 1),
-        kernel=sigma if sigma is not None else form.kernel_matrix(),
-        share=np.full(form.n_rows, 1.0 / total),
-    )

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.engine import Engine
+from equipoise.equilibrium.mean_field import build_plain
 from equipoise.equilibrium.outcome import Outcome, SolveRecord
 from equipoise.equilibrium.shard_exam import ShardCertificate, certify_shards, profile_file
 from equipoise.equilibrium.shard_pass import (
     answer_shard,
     lowest_programme,
-    plain_problem,
     survey_shard,
 )
 from equipoise.equilibrium.shards import Progress, ShardedGame, each_shard
@@ -221,7 +221,7 @@ def _find(population: _Population) -> tuple[FloatArray, int]:
     m, steps = np.full(sample.n_groups, 1.0 / sample.n_groups), 0
     if sample.n_rows > 1:
         # Few rows, near the whole: their coverage is where the passes begin.
-        problem = plain_problem(sample, sample.n_rows, 0.0)
+        problem = build_plain(sample)
 
         def guess(m: FloatArray) -> Answered:
             x = problem.respond(m)
