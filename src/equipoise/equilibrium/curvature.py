@@ -35,11 +35,11 @@ def lowest_curvature(form: AffineForm) -> tuple[FloatArray, FloatArray]:
     if scalar is not None:
         return scalar, scalar
     live = [(w, m) for w, m in form.curvatures if np.any(w != 0)]
-    fixed = [m for _, m in live if scalar_of(m) is None]
+    fixed = [m for _, m in live if m is not None and scalar_of(m) is None]
     if len(fixed) == 1:
         # Only one matrix is not a multiple of I: its eigenvalues move rigidly.
         basis = tangent(form.n_groups)
-        values = np.linalg.eigvalsh(basis.T @ fixed[0] @ basis)  # type: ignore[operator]  # not None: scalar_of(None) is 1
+        values = np.linalg.eigvalsh(basis.T @ fixed[0] @ basis)
         shift = np.zeros(form.n_rows)
         scale = np.zeros(form.n_rows)
         for weight, matrix in live:

@@ -129,10 +129,16 @@ def _affine(form: AffineForm, profile: Profile | None) -> Uniqueness:
     return answers[0]
 
 
-def _verdict(margin: float, scale: float, test: str, **known: object) -> Uniqueness:
+def _verdict(
+    margin: float,
+    scale: float,
+    test: str,
+    modulus: float | None = None,
+    weights: FloatArray | None = None,
+) -> Uniqueness:
     """Proved when the margin exceeds the rounding error of eigenvalues of this scale."""
     if margin > 1e-12 * scale:
-        return Uniqueness("proved", margin, test, **known)  # type: ignore[arg-type]  # modulus, weights
+        return Uniqueness("proved", margin, test, modulus, weights)
     return Uniqueness("unknown", margin, test)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -78,8 +79,7 @@ class Agents:
                 if not isinstance(name, str) or not name.strip():
                     raise BadInput(f"agents: {name!r} is not a label; write a non-empty text")
             if len(set(names)) < len(names):
-                seen: set[str] = set()
-                twice = next(x for x in names if x in seen or seen.add(x))  # type: ignore[func-returns-value]  # set.add in a search
+                twice = Counter(names).most_common(1)[0][0]
                 raise BadInput(f'agents: "{twice}" stands twice; give every agent its own name')
         counts.setflags(write=False)
         object.__setattr__(self, "names", names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -77,8 +77,13 @@ class Profile:
     agents: Agents
     array: NDArray[np.float64]
 
-    def __init__(self, groups: Groups, agents: object, array: ArrayLike) -> None:
-        rows = agents if isinstance(agents, Agents) else Agents(agents)  # type: ignore[arg-type]  # Agents names what it refuses
+    def __init__(
+        self,
+        groups: Groups,
+        agents: Agents | Sequence[str] | Mapping[str, int] | int,
+        array: ArrayLike,
+    ) -> None:
+        rows = agents if isinstance(agents, Agents) else Agents(agents)
         try:
             values = np.array(array, dtype=np.float64, copy=None)
         except (TypeError, ValueError):
