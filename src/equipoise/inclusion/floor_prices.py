@@ -230,9 +230,9 @@ def _differences(game: AlignmentGame, prices: FloatArray, after: Equilibrium) ->
 
 def _most(after: Equilibrium) -> float:
     """Return a price no group needs: R12's bound for a price player, with room for wrong steps."""
-    v = after.game.gradients(after.profile)
-    finite = np.where(np.isfinite(v), v, 0.0)
-    return 100.0 * v.shape[1] * float(np.ptp(finite, axis=1).max())
+    spread = after.certificate.utility_range
+    finite = spread[np.isfinite(spread)]
+    return 100.0 * len(after.game.groups) * float(finite.max() if finite.size else 1.0)
 
 
 def _complementary(
