@@ -1,4 +1,4 @@
-"""Which coverage is possible at all: refusals in one sentence, with the nearest goal that is not."""
+"""Which coverage is possible at all: a refusal is one sentence with the nearest possible goal."""
 
 from __future__ import annotations
 
