@@ -1,8 +1,8 @@
 """What can go wrong, in one sentence each: what is wrong, where, and what to write instead.
 
 `BadInput` is the reader's to mend (exit code 2); `NotSolved` is ours or the mathematics'
-(exit code 1); `Infeasible` is a goal out of reach (exit code 1); `MissingExtra` names the pip command
-that installs what is absent.
+(exit code 1); `Infeasible` is a goal out of reach (exit code 1); `MissingExtra` names the pip
+command that installs what is absent.
 """
 
 from __future__ import annotations

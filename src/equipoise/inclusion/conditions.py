@@ -68,25 +68,25 @@ def conditions(game: AlignmentGame, lever: Lever) -> Conditions | None:
     lever : Lever
         One whose settings move scores linearly.
     """
-    game = lever.base(game)
-    form, shift = game.affine, lever.score_shift(game)
+    base = lever.base(game)
+    form, shift = base.affine, lever.score_shift(game)
     if form is None or shift is None:
         return None
     low, high = lever.box(game)
-    high = np.where(np.isfinite(high), high, _enough(game))
+    high = np.where(np.isfinite(high), high, _enough(base))
     alike = form.identical and form.network is None and bool(np.all(shift == shift[:1]))
     # Where they may specialise, identical agents need not play the same.
-    alike = alike and uniqueness(game).verdict == "proved"
+    alike = alike and uniqueness(base).verdict == "proved"
     n = form.n_groups
     if alike:
         bend = form.curvature_matrix(0)
         if form.coupled:
             bend = bend + form.gamma[0] * form.kernel_matrix()
         scores, moved = form.scores[0], shift[0]
-        counts = np.array([float(game.agents.total)])
+        counts = np.array([float(base.agents.total)])
     else:
         bend, scores = stacked(form)
-        moved, counts = shift.reshape(form.n_rows * n, -1), game.agents.counts.astype(np.float64)
+        moved, counts = shift.reshape(form.n_rows * n, -1), base.agents.counts.astype(np.float64)
     return Conditions(
         bend, np.asarray(scores), np.asarray(moved), low, high, lever.balanced(game), counts, n
     )

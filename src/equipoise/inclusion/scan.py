@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.equilibrium.uniqueness import uniqueness
+from equipoise.inclusion.goals import MET
 from equipoise.inclusion.trial import Bench, Trial
 
 __all__ = ["Interval", "Scan", "scan"]
@@ -98,12 +99,14 @@ def _runs(good: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _edge(bench: Bench, bad: float, good: float) -> float:
     """Return the end of an interval, between a point that fails and one that does not."""
+    inside = bench.at(np.array([good]))
+    least = 0.0 if inside is not None and inside.worst >= 0 else -MET
     for _ in range(60):
         middle = 0.5 * (bad + good)
         if middle in (bad, good):
             break
         trial: Trial | None = bench.at(np.array([middle]))
-        if trial is not None and trial.met:
+        if trial is not None and trial.worst >= least:
             good = middle
         else:
             bad = middle

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from equipoise.inclusion.programmes import optimisers
 from equipoise.inclusion.trial import Bench, Trial
 
-__all__ = ["search"]
+__all__ = ["SECONDS", "search"]
 
 FloatArray = NDArray[np.float64]
 

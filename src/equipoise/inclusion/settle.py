@@ -25,7 +25,7 @@ from equipoise.inclusion.levers import Anchors, Prices, Together
 from equipoise.inclusion.plan import Leastness
 from equipoise.inclusion.price_plan import least_prices
 from equipoise.inclusion.scan import Interval, scan
-from equipoise.inclusion.search import search
+from equipoise.inclusion.search import SECONDS, search
 from equipoise.inclusion.supports import least_setting
 from equipoise.inclusion.trial import Bench
 
@@ -50,8 +50,12 @@ class Settled:
     intervals: tuple[Interval, ...] = ()
 
 
-def settle(game: AlignmentGame, lever: Lever, goal: Goal, *, seed: int = 0) -> Settled | None:
+def settle(
+    game: AlignmentGame, lever: Lever, goal: Goal, *, seed: int = 0, seconds: float = SECONDS
+) -> Settled | None:
     """Return the cheapest setting known, or None where none that meets the goal was found.
+
+    `seconds` limits local searches, where they are needed.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def settle(game: AlignmentGame, lever: Lever, goal: Goal, *, seed: int = 0) -> S
         return linear[0]
     if knobs == 1:
         return _by_scan(game, lever, bench, goal)
-    return _by_search(game, lever, goal, bench, linear, seed)
+    return _by_search(bench, linear, seed, seconds)
 
 
 def _by_supports(
@@ -211,19 +215,15 @@ def _diversity_proof(
 
 
 def _by_search(
-    game: AlignmentGame,
-    lever: Lever,
-    goal: Goal,
-    bench: Bench,
-    linear: tuple[Settled | None, float] | None,
-    seed: int,
+    bench: Bench, linear: tuple[Settled | None, float] | None, seed: int, seconds: float
 ) -> Settled | None:
+    game, lever, goal = bench.game, bench.lever, bench.goal
     starts = [linear[0].setting] if linear is not None and linear[0] is not None else []
     starts += _from_prices(game, lever, goal)
     bound = 0.0 if linear is None else max(0.0, linear[1])
     knobs = lever.box(game)[0].size
     if knobs <= SEARCHED:
-        best = search(bench, starts, seed=seed)
+        best = search(bench, starts, seed=seed, seconds=seconds)
         why = "searched from several starts"
     else:
         tried = [trial for trial in map(bench.at, starts) if trial is not None and trial.met]

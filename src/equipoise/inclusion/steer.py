@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,6 +23,9 @@ from equipoise.inclusion.settle import Settled, settle
 __all__ = ["steer"]
 
 FloatArray = NDArray[np.float64]
+
+LOOKED = 20.0
+"""Seconds after which the search for a nearest possible goal ends."""
 
 SHADOWED = 2_000
 """Most rows × groups for which shadow prices are worked out."""
@@ -175,25 +179,25 @@ def _shadow_prices(game: AlignmentGame, lever: Lever, goal: Goal, plan: Plan) ->
         if found is not None:
             after = solve(lever.apply(game, found.setting), starts=0).profile
             rise = lever.cost(game, found.setting, after) - plan.cost
-            out[game.groups.labels[k]] = rise / step
+            out[game.groups.labels[k]] = float(rise / step)
     return out
 
 
 def _out_of_reach(game: AlignmentGame, lever: Lever, goal: Goal, seed: int) -> str:
     """Say that a lever does not reach a goal, and the nearest goal that it does."""
-    low, high = 0.0, 1.0
-    for _ in range(12):
+    low, high, began, tries = 0.0, 1.0, time.monotonic(), 0
+    while tries < 10 and time.monotonic() - began < LOOKED:
+        tries += 1
         middle = 0.5 * (low + high)
         try:
-            found = settle(game, lever, goal.eased(game, middle), seed=seed)
+            found = settle(game, lever, goal.eased(game, middle), seed=seed, seconds=0.5)
         except EquipoiseError:
             found = None
         low, high = (low, middle) if found is not None else (middle, high)
-    text = f"{lever.name}: no setting within its limits reaches {goal.words(game)}"
-    if high >= 1.0:
-        return f"{text}, nor anything like it; allow more change, or take another lever"
-    nearest = goal.eased(game, high).words(game)
-    return f"{text}; the nearest it reaches is {nearest}. Allow more change, or take another lever"
+    text = f"{lever.name}: no setting was found within its limits that reaches {goal.words(game)}"
+    if high < 1.0:
+        text += f"; the nearest it reaches is {goal.eased(game, high).words(game)}"
+    return f"{text}. Allow more change, or take another lever"
 
 
 def _over_budget(game: AlignmentGame, lever: Together, goal: Goal, cost: float, seed: int) -> str:
@@ -201,7 +205,7 @@ def _over_budget(game: AlignmentGame, lever: Together, goal: Goal, cost: float, 
     low, high = 0.0, 1.0
     for _ in range(10):
         middle = 0.5 * (low + high)
-        found = settle(game, lever, goal.eased(game, middle), seed=seed)
+        found = settle(game, lever, goal.eased(game, middle), seed=seed, seconds=0.5)
         dear = True
         if found is not None:
             after = solve(lever.apply(game, found.setting), starts=0).profile
