@@ -19,6 +19,7 @@ from equipoise.errors import BadInput
 from equipoise.estimate import Estimate
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.profile import Profile
+from equipoise.game.terms import Diversity, Term
 from equipoise.inclusion.inverse_noise import fit_noisy
 from equipoise.inclusion.inverse_programme import (
     Round,
