@@ -68,6 +68,9 @@ def steer(
         float | None,
         typer.Option(help="Hold in this share of the game file's joint draws, e.g. 0.95."),
     ] = None,
+    within: Annotated[
+        float, typer.Option(help="Hold also with weights off by this share, e.g. 0.1.")
+    ] = 0.0,
     out: Annotated[
         Path | None, typer.Option(help="Write the changed game to FILE, .json or .toml.")
     ] = None,
@@ -104,7 +107,10 @@ def steer(
     if chosen == ["all"]:
         return _all(loaded, goal, settings, table_e, draws, sure or 0.95, figure)
     one = _lever(chosen, loaded, who, table_e, budget)
-    plan = find(loaded, one, goal=goal, draws=draws, sure=sure or 0.95, seed=settings.seed or 0)
+    plan = find(
+        loaded, one, goal=goal, draws=draws, sure=sure or 0.95, within=within,
+        seed=settings.seed or 0,
+    )  # fmt: skip
     if out is not None:
         save_game(plan.game, out)
     if figure is not None:

@@ -17,7 +17,7 @@ from equipoise.inclusion.goals import MET, Goal
 from equipoise.inclusion.lever import Lever
 from equipoise.inclusion.levers import Prices, Together
 from equipoise.inclusion.plan import Plan
-from equipoise.inclusion.robust import Robust, fit_to_draws
+from equipoise.inclusion.robust import Robust, fit_to_box, fit_to_draws
 from equipoise.inclusion.settle import Settled, settle
 
 __all__ = ["steer"]
@@ -39,6 +39,7 @@ def steer(
     floors: float | Mapping[str, float] | None = None,
     draws: Sequence[AlignmentGame] = (),
     sure: float = 0.95,
+    within: float = 0.0,
     seed: int = 0,
 ) -> Plan:
     r"""Find the least change of a lever after which a goal holds at equilibrium.
@@ -58,6 +59,9 @@ def steer(
         plan says in how many of those it was not fitted on it does.
     sure : float
         Share of draws in which the goal has to hold.
+    within : float
+        The goal has to hold also when attractiveness, consistency and diversity weights are off
+        by this share, each on its own, e.g. 0.1: checked at the corners and inside, not proved.
     seed : int
         Seed of random starts and of the split of the draws.
 
@@ -94,7 +98,12 @@ def steer(
         raise BadInput(f"sure: {sure:g} is not between 0 and 1; write e.g. 0.95")
     before = solve(game, seed=seed)
     robust: Robust | None = None
-    if draws:
+    if draws and within:
+        raise BadInput("steer: give draws or within, not both")
+    if within:
+        robust = fit_to_box(game, lever, goal, within=within, seed=seed)
+        found = robust.settled
+    elif draws:
         robust = fit_to_draws(game, lever, goal, list(draws), sure=sure, seed=seed)
         found = robust.settled
     else:
