@@ -90,7 +90,10 @@ def planes(found: PhaseMap) -> list[Axes]:
     names = [str(n) for n in range(int(counts.max()) + 1)]
     counts = np.where(found.status == Status.failed, -1, counts)
     titles = [f"{axis_name(z)} = {z.values[i]:.4g}" for i in chosen]
-    panels = _panels(found, titles, [counts[i] for i in chosen], names)
+    what = "groups that no agent serves; a line is where one drops out"
+    if found.below > 0:
+        what = f"groups whose top weight is below {found.below:g}; a line is where one drops out"
+    panels = _panels(found, titles, [counts[i] for i in chosen], names, what)
     for axes, plane in zip(panels, chosen.tolist(), strict=True):
         draw_lines(axes, [c.points for c in found.boundaries if _here(found, c.z, plane)])
     return panels
@@ -101,7 +104,11 @@ def _here(found: PhaseMap, z: float | None, plane: int | None) -> bool:
 
 
 def _panels(
-    found: PhaseMap, titles: Sequence[str], classes: Sequence[NDArray[Any]], names: Sequence[str]
+    found: PhaseMap,
+    titles: Sequence[str],
+    classes: Sequence[NDArray[Any]],
+    names: Sequence[str],
+    what: str = "",
 ) -> list[Axes]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -131,6 +138,10 @@ def _panels(
             axes.set_xlabel(axis_name(found.axes[0]), color=INK, fontsize=9.5, parse_math=False)
         panels.append(axes)
     keys = [Patch(facecolor=colors[n], edgecolor=FAINT, label=name) for n, name in enumerate(names)]
-    figure.legend(handles=keys, loc="outside lower center", ncols=2 if len(names[0]) > 9 else 6,
-                  frameon=False, fontsize=9, labelcolor=INK, handlelength=1.4)  # fmt: skip
+    legend = figure.legend(
+        handles=keys, loc="outside lower center", ncols=2 if len(names[0]) > 9 else 6,
+        frameon=False, fontsize=9, labelcolor=INK, handlelength=1.4, title=what or None,
+        title_fontproperties={"size": 9}, alignment="left",
+    )  # fmt: skip
+    legend.get_title().set_color(INK)
     return panels

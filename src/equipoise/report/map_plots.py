@@ -40,6 +40,8 @@ FloatArray = NDArray[np.float64]
 SIZE = (7.2, 5.6)
 WIDE = 6.0
 """From this width on, in inches, a title stands on one line."""
+LETTER = 10.0
+"""Half the height of a name, in pixels, with some air."""
 LINE = "#ffffff"
 HALO = "#000000"
 DPI = 160
@@ -182,11 +184,12 @@ def _count_key(
         handles.append(Patch(facecolor=PAPER, edgecolor=INK, hatch="xxxx", label="not certified"))
     if (status == Status.inferred).any():
         handles.append(Patch(facecolor=PAPER, edgecolor=INK, hatch="....", label="inferred"))
-    axes.figure.legend(
+    key = axes.figure.legend(
         handles=handles, loc="outside lower center", ncols=min(8, len(handles)), frameon=False,
         fontsize=9.5, labelcolor=INK, title=title,
         title_fontproperties={"size": 9.5}, alignment="left", handlelength=1.4, columnspacing=1.4,
     )  # fmt: skip
+    key.get_title().set_color(INK)
 
 
 def _name_lines(axes: Axes, lines: Sequence[tuple[str, FloatArray]]) -> None:
@@ -206,7 +209,7 @@ def _name_lines(axes: Axes, lines: Sequence[tuple[str, FloatArray]]) -> None:
         alone = sum(name == group for name, _ in lines) == 1
         if total < (0.4 if alone else 0.8) * wide:
             continue
-        middle, angle = _place(seen, taken, frame, wide)
+        middle, angle = _inside(*_place(seen, taken, frame, wide), frame, wide)
         taken.append(middle)
         at = axes.transData.inverted().transform(middle)
         axes.text(
@@ -241,6 +244,17 @@ def _place(
         if merit > score:
             best, score = (p[1], angle), merit
     return best
+
+
+def _inside(middle: FloatArray, angle: float, frame: Any, wide: float) -> tuple[FloatArray, float]:
+    """Lay a name flat and move it in where it would be cut off at the frame."""
+    turn = np.radians(angle)
+    half = np.abs([np.cos(turn), np.sin(turn)]) * wide / 2
+    low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])
+    if (middle - half >= low).all() and (middle + half <= high).all():
+        return middle, angle
+    flat = np.array([wide / 2, LETTER])
+    return np.clip(middle, low + flat, np.maximum(low + flat, high - flat)), 0.0
 
 
 def probability_map(found: PhaseMap, group: str, *, plane: int = 0) -> Axes:
