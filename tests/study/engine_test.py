@@ -94,6 +94,18 @@ def test_the_option_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "only the engine ray has one" in capsys.readouterr().err
 
 
+def test_a_map_with_uncertified_cells_ends_with_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: a map whose last cell was not certified."""
+    study, out = small_study(tmp_path, draws=40, more=MAP), tmp_path / "out"
+    result = run_study(study, out)
+    result["maps"][0]["status"]["failed"] = 1
+    monkeypatch.setattr("equipoise.study.run_study", lambda *_, **__: result)
+    assert command(["study", "run", str(study), "--out", str(out)]) == 1
+    assert "cells of maps without a certified equilibrium: 1" in capsys.readouterr().err
+
+
 def test_a_worker_that_reads_other_people_says_so(tmp_path: Path) -> None:
     study = small_study(tmp_path, draws=40)
     data = json.dumps({"panel": {"file": "people.csv", "group": ["region"],

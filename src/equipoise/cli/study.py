@@ -69,7 +69,10 @@ def run(
         say_json(result)
     else:
         say(_text(result, folder))
-    return 1 if any(row["status"]["failed"] for row in result["maps"]) else 0
+    failed = sum(row["status"]["failed"] for row in result["maps"])
+    if failed:
+        settings.note(f"cells of maps without a certified equilibrium: {failed:,}")
+    return 1 if failed else 0
 
 
 def _text(result: dict[str, Any], folder: Path) -> str:

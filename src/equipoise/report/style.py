@@ -45,6 +45,7 @@ thead .n{white-space:normal}
 .excluded{color:var(--bad);font-weight:700}
 .included{color:var(--good)}
 .undecided,.boundary{color:var(--unsure);font-weight:700}
+.excluded,.included,.undecided,.boundary{white-space:nowrap}
 figure{margin:1.2rem 0}
 figure svg{display:block;width:100%;max-width:38rem;height:auto}
 figcaption{color:var(--soft);max-width:68ch;font-size:.95rem}
