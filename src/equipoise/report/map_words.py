@@ -55,7 +55,7 @@ def _first(row: Row) -> str:
     on = f"all {first['lines']:,}" if whole else f"{lead['lines']:,} of {first['lines']:,}"
     text = (
         f"As {_axis(first['axis'])} {word}, the first group to drop out is {label(lead['group'])}, "
-        f"{where}, on {on} {values}"
+        f"in cells {where}, on {on} {values}"
     )
     if others:
         named = [f"{label(one['group'])} on {one['lines']:,}" for one in others[:3]]
