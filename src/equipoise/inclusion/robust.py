@@ -131,12 +131,12 @@ def fit_to_box(
 
 def _scaled(game: AlignmentGame, factors: FloatArray) -> AlignmentGame:
     """Return the game with attractiveness, consistency and diversity weights multiplied."""
-    kinds = (Attractiveness, (Consistency, KLConsistency), Diversity)
+    kinds: tuple[Any, ...] = (Attractiveness, (Consistency, KLConsistency), Diversity)
     fresh: list[Term] = []
     for term in game.terms:
         for kind, factor in zip(kinds, factors.tolist(), strict=True):
             if isinstance(term, kind):
-                changed = copy.copy(term)
+                changed: Any = copy.copy(term)
                 object.__setattr__(changed, "weight", changed.weight * factor)
                 fresh.append(changed)
     return game.replace(*fresh)
