@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from equipoise.cli.steer_options import (
+    LEVERS,
+    lever_names,
+    make_lever,
+    read_agreement,
+    read_bounds,
+    read_floors,
+    read_prices,
+)
 from equipoise.cli.terminal import (
     JsonOption,
     QuietOption,
@@ -19,18 +28,15 @@ from equipoise.cli.terminal import (
     say_json,
     table,
 )
-from equipoise.errors import BadInput, nearest
+from equipoise.errors import BadInput
 
 if TYPE_CHECKING:
     from equipoise.game.alignment_game import AlignmentGame
     from equipoise.inclusion.goals import Goal
-    from equipoise.inclusion.lever import Lever
     from equipoise.inclusion.lever_table import LeverTable
     from equipoise.inclusion.plan import Plan
 
 __all__ = ["steer"]
-
-LEVERS = ("prices", "anchors", "diversity", "audience", "caps", "entry", "all")
 
 
 def steer(
@@ -63,6 +69,17 @@ def steer(
     agreement: Annotated[
         Path | None, typer.Option(help="Audience: table of agreement E, .json, .npy or .csv.")
     ] = None,
+    bounds: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="LEVER=low:high, e.g. prices=:0.2 (largest price), diversity=0:5, caps=0.5: "
+            "(least weight), audience=0.8:1.25 (times the share); may be repeated."
+        ),
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(help="LEVER=number: what one unit of its cost is worth; may be repeated."),
+    ] = None,
     budget: Annotated[float | None, typer.Option(help="Most that several levers may cost.")] = None,
     sure: Annotated[
         float | None,
@@ -91,13 +108,13 @@ def steer(
     from equipoise.inclusion.goals import Goal
     from equipoise.inclusion.steer import steer as find
 
-    chosen = _names(lever)
+    chosen = lever_names(lever)
     loaded = load_game(game)
     goal = Goal(
-        _floors(floor, loaded), share=share, served_by=served_by, weight=weight,
+        read_floors(floor, loaded), share=share, served_by=served_by, weight=weight,
         max_distance=max_distance,
     )  # fmt: skip
-    table_e = None if agreement is None else _agreement(agreement)
+    table_e = None if agreement is None else read_agreement(agreement)
     draws = []
     if sure is not None:
         drawn = load_draws(game)
@@ -105,8 +122,12 @@ def steer(
             raise BadInput(f"--sure: {game} has no draws; add them to the file, or leave --sure")
         draws = list(drawn_games(loaded, drawn))
     if chosen == ["all"]:
+        if bounds or price or who or budget is not None or within or out is not None:
+            raise BadInput("--lever all: it takes no bounds, price, who, budget, within or out")
         return _all(loaded, goal, settings, table_e, draws, sure or 0.95, figure)
-    one = _lever(chosen, loaded, who, table_e, budget)
+    one = make_lever(
+        chosen, who, table_e, budget, read_bounds(bounds, chosen), read_prices(price, chosen)
+    )
     plan = find(
         loaded, one, goal=goal, draws=draws, sure=sure or 0.95, within=within,
         seed=settings.seed or 0,
@@ -123,108 +144,6 @@ def steer(
         if path is not None:
             settings.note(f"written: {path}")
     return 0
-
-
-def _names(lever: list[str] | None) -> list[str]:
-    names = lever or ["prices"]
-    for name in names:
-        if name not in LEVERS:
-            raise BadInput(f'--lever: there is no lever "{name}"; {nearest(name, LEVERS)}')
-    if "all" in names and len(names) > 1:
-        raise BadInput("--lever: all stands alone; leave the others out")
-    return names
-
-
-def _floors(floor: list[str] | None, game: AlignmentGame) -> dict[str, float] | float | None:
-    """Read the floors: one number for all, or GROUP=number."""
-    if not floor:
-        return None
-    out: dict[str, float] = {}
-    for text in floor:
-        label, equals, number = text.rpartition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            raise BadInput(
-                f"--floor: got {text!r}; write a number for every group, e.g. 0.05, or e.g. "
-                f"{game.groups.labels[-1]}=0.05"
-            ) from None
-        if not equals:
-            if len(floor) > 1:
-                raise BadInput("--floor: one number for all groups stands alone; name the groups")
-            return value
-        game.groups.index(label)
-        out[label] = value
-    return out
-
-
-def _agreement(path: Path) -> Any:
-    """Read a square table of numbers; labels in the first row and column of a CSV are skipped."""
-    import numpy as np
-
-    from equipoise.game.gamefile_text import parse, read_text
-
-    if path.suffix == ".npy":
-        try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise BadInput(f"--agreement: {path}: {one_line(str(error))}") from None
-    if path.suffix == ".json":
-        data = parse(read_text(path), ".json")
-        return data.get("agreement") if isinstance(data, dict) else data
-    if path.suffix == ".csv":
-        import csv
-
-        rows = [row for row in csv.reader(read_text(path).splitlines()) if row]
-        width = len(rows) - 1 if rows and not _is_number(rows[0][-1]) else len(rows)
-        return [row[-width:] for row in rows[-width:]]
-    raise BadInput(f"--agreement: {path} must end in .json, .npy or .csv; rename it")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _lever(
-    names: list[str],
-    game: AlignmentGame,
-    who: list[str] | None,
-    agreement: Any,
-    budget: float | None,
-) -> Lever:
-    from equipoise.inclusion import levers
-
-    made: list[Lever] = []
-    for name in names:
-        match name:
-            case "prices":
-                made.append(levers.Prices())
-            case "anchors":
-                made.append(levers.Anchors(who))
-            case "diversity":
-                made.append(levers.DiversityWeight())
-            case "caps":
-                made.append(levers.AttractivenessCap())
-            case "entry":
-                made.append(levers.Entry())
-            case _:
-                if agreement is None:
-                    raise BadInput(
-                        "--lever audience: add --agreement FILE, how each group rates content "
-                        "made for each (equipoise panel show --json has it)"
-                    )
-                made.append(levers.Audience(agreement))
-    if who and "anchors" not in names:
-        raise BadInput("--who: it says whose anchors may move; add --lever anchors")
-    if len(made) == 1:
-        if budget is None:
-            return made[0]
-        raise BadInput("--budget: it limits several levers together; add another --lever")
-    return levers.Together(made, budget=float("inf") if budget is None else budget)
 
 
 def _all(
