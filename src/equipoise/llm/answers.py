@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, final
 
 from equipoise.errors import BadInput
-from equipoise.llm.failures import CannotScore, NotScored
+from equipoise.llm.failures import CannotScore, NotScored, Usage
 
 __all__ = [
     "COVERED_LEAST",
@@ -33,26 +33,6 @@ COVERED_LEAST = 0.5
 
 SLACK = 1e-3
 """How far probabilities of half-precision servers may sum above one."""
-
-
-@final
-@dataclass(frozen=True)
-class Usage:
-    """Tokens of one call; `counted` is False where the server did not say."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    reasoning_tokens: int = 0
-    counted: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "reasoning_tokens": self.reasoning_tokens,
-            "counted": self.counted,
-        }
 
 
 @final
@@ -101,7 +81,7 @@ class OptionScores:
         if self.covered > 1.0 + SLACK or not 0.0 <= self.unlisted <= 1.0:
             raise BadInput("scores: probabilities sum to at most 1")
         if self.covered < COVERED_LEAST:
-            raise CannotScore(NotScored(self.covered, values, self.unlisted))
+            raise CannotScore(NotScored(self.covered, values, self.unlisted, self.usage))
 
     @property
     def covered(self) -> float:
@@ -193,7 +173,12 @@ def answer_from_dict(data: Mapping[str, Any]) -> Answer | NotScored:
                     Usage(**data["usage"]),
                 )
             case "not scored":
-                return NotScored(data["covered"], data["probabilities"], data["unlisted"])
+                return NotScored(
+                    data["covered"],
+                    data["probabilities"],
+                    data["unlisted"],
+                    Usage(**data["usage"]),
+                )
     except CannotScore:
         raise BadInput("answer: scores with less than 0.5 covered were stored as scores") from None
     except (KeyError, TypeError, AttributeError):

@@ -22,6 +22,7 @@ __all__ = [
     "NotScored",
     "StoreFailed",
     "Unsupported",
+    "Usage",
 ]
 
 
@@ -111,6 +112,26 @@ class Unsupported(CallFailed):
 
 @final
 @dataclass(frozen=True)
+class Usage:
+    """Tokens of one call; `counted` is False where the server did not say."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    counted: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "reasoning_tokens": self.reasoning_tokens,
+            "counted": self.counted,
+        }
+
+
+@final
+@dataclass(frozen=True)
 class NotScored:
     """An observation: the options cover too little of what the model would say next.
 
@@ -122,11 +143,14 @@ class NotScored:
         As read; not renormalised.
     unlisted : float
         Probability of the alternatives the endpoint did not show.
+    usage : Usage
+        Tokens of the call.
     """
 
     covered: float
     probabilities: Mapping[str, float] = field(default_factory=dict)
     unlisted: float = 0.0
+    usage: Usage = field(default=Usage(), compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -135,6 +159,7 @@ class NotScored:
             "covered": self.covered,
             "probabilities": dict(self.probabilities),
             "unlisted": self.unlisted,
+            "usage": self.usage.to_dict(),
         }
 
 

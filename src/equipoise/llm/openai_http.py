@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
@@ -249,7 +250,7 @@ class OpenAIHTTP(Backend):
 
     def _said(self, body: bytes) -> str:
         try:
-            said = replies.error_text(replies.json.loads(body)) if body else ""
+            said = replies.error_text(json.loads(body)) if body else ""
         except (ValueError, RecursionError):
             said = ""
         return f': the server says "{said}"' if said else ""

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from equipoise.display import shortened
 from equipoise.llm.answers import SLACK, OptionScores, Sample, Usage
@@ -39,8 +39,8 @@ def parsed(body: bytes) -> dict[str, Any]:
         malformed(f"not JSON ({shortened(str(error), 80)})")
     if not isinstance(data, dict):
         malformed(f"JSON, but {type(data).__name__} instead of an object")
-    if error := data.get("error"):
-        code = error.get("code") if isinstance(error, dict) else None
+    if inside := data.get("error"):
+        code = inside.get("code") if isinstance(inside, dict) else None
         limited = code in (429, "429", "rate_limit_exceeded")
         kind = FailureKind.RATE_LIMITED if limited else FailureKind.SERVER_ERROR
         raise CallFailed(kind, f"the server answered with an error: {error_text(data)}")
@@ -77,10 +77,14 @@ def usage_of(data: dict[str, Any]) -> Usage:
         return Usage()
     details = usage.get("completion_tokens_details")
     thought = details.get("reasoning_tokens", 0) if isinstance(details, dict) else 0
-    found = [usage.get("prompt_tokens"), usage.get("completion_tokens"), thought]
-    if not all(type(n) is int and 0 <= n <= MOST_TOKENS for n in found[:2]):
+    asked, said = usage.get("prompt_tokens"), usage.get("completion_tokens", 0)
+    if not (_plain(asked) and _plain(said)):
         return Usage()
-    return Usage(found[0], found[1], thought if type(thought) is int else 0, counted=True)
+    return Usage(asked, said, thought if _plain(thought) else 0, counted=True)
+
+
+def _plain(number: Any) -> TypeGuard[int]:
+    return type(number) is int and 0 <= number <= MOST_TOKENS
 
 
 def alternatives(data: dict[str, Any], position: int = 0) -> list[Alternative]:
