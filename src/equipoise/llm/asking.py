@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from equipoise.errors import BadInput, EquipoiseError
 from equipoise.llm.answers import Answer
@@ -27,7 +27,7 @@ from equipoise.llm.failures import (
 )
 from equipoise.llm.requests import Request
 
-__all__ = ["Asked", "Failed", "Result", "ask", "ask_async"]
+__all__ = ["Asked", "Failed", "Result", "ask", "ask_async", "ask_one"]
 
 ENOUGH = 20
 """This many calls in a row without an answer end the run: the server is not there."""
@@ -42,6 +42,8 @@ class Failed:
     sentence: str
 
 
+T = TypeVar("T")
+
 Result = Answer | NotScored | Failed
 
 
@@ -53,10 +55,10 @@ class Asked:
     Parameters
     ----------
     results : tuple
-        One a request, in their order.
+        One a request, in their order; None for a request that was not asked because the run
+        ended before.
     stopped : EquipoiseError or None
-        What ended the run early (a budget, a refused key, a full disk); the requests after it
-        were not asked and stand as `Failed` nowhere: `results` ends before the first of them.
+        What ended the run early: a budget, a refused key, a full disk, a server that is not there.
     """
 
     results: tuple[Result | None, ...]
@@ -125,18 +127,20 @@ def ask(
     >>> dict(found.complete()[0].probabilities)
     {'A': 0.5, 'B': 0.5}
     """
+    return _run(backend, ask_async(backend, requests, in_flight=in_flight, on_step=on_step))
 
-    async def run() -> Asked:
-        try:
-            return await ask_async(backend, requests, in_flight=in_flight, on_step=on_step)
-        finally:
-            await backend.close()
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(run())
-    return _in_a_thread(run)
+def ask_one(backend: Backend, request: Request) -> Answer:
+    r"""Ask one request and return its answer; a failure is raised.
+
+    Examples
+    --------
+    >>> from equipoise.llm.requests import Prompt, SampleRequest
+    >>> from equipoise.llm.scripted import Scripted
+    >>> ask_one(Scripted.by_position([1, 0]), SampleRequest(Prompt.chat("A. yes\nB. no"))).text
+    'A'
+    """
+    return _run(backend, backend.answer(request))
 
 
 async def ask_async(
@@ -194,8 +198,20 @@ class _Run:
                 self._on_step(self._done, len(self.requests))
 
 
-def _in_a_thread(run: Callable[[], Any]) -> Asked:
-    box: list[Any] = []
+def _run(backend: Backend, work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, in a thread of its own where a loop runs already, and free connections."""
+
+    async def run() -> T:
+        try:
+            return await work
+        finally:
+            await backend.close()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(run())
+    box: list[T | BaseException] = []
 
     def inside() -> None:
         try:
@@ -208,5 +224,4 @@ def _in_a_thread(run: Callable[[], Any]) -> Asked:
     thread.join()
     if isinstance(box[0], BaseException):
         raise box[0]
-    found: Asked = box[0]
-    return found
+    return box[0]

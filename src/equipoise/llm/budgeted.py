@@ -106,7 +106,8 @@ class Budgeted(Wrapper):
     ) -> None:
         super().__init__(inner)
         self.budget = budget or Budget()
-        self.ledger = ledger or MemoryLedger()
+        # A store without answers counts as empty, but it is a ledger.
+        self.ledger: Ledger = MemoryLedger() if ledger is None else ledger
         self.label = label
         price = (prices or Prices()).of(inner.identity, free=inner.capabilities.free)
         if price is None and math.isfinite(self.budget.cost):
