@@ -49,6 +49,8 @@ def _started(settings: dict[str, Any]) -> str:
     params.cpuparams.n_threads = settings["threads"]
     params.cpuparams_batch.n_threads = settings["threads"]
     params.n_threads_http = settings["slots"] + 2
+    # With flash attention what a model says depends on what else is asked at the same moment.
+    params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cache_prompt = False
     params.cache_ram_mib = 0
     params.ui = False
