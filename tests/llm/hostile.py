@@ -31,7 +31,7 @@ def truth(question: str) -> dict[str, float]:
 
 def chat_reply(question: str, number: int, **changes: Any) -> dict[str, Any]:
     """A good chat reply with log-probabilities."""
-    top = [
+    top: list[dict[str, Any]] = [
         {"token": token, "logprob": math.log(p), "bytes": list(token.encode())}
         for token, p in truth(question).items()
     ]
@@ -287,7 +287,7 @@ BEHAVIOURS: dict[str, Callable[[Handler, str, int], None]] = {
     "positive": reply(lambda top: top[0].update(logprob=0.5)),
     "above one": reply(lambda top: [item.update(logprob=-0.01) for item in top]),
     "number token": reply(lambda top: top[0].update(token=5, bytes=None)),
-    "not objects": reply(lambda top: top.__setitem__(0, "A")),
+    "not objects": reply(lambda top: top.__setitem__(slice(0, 1), ["A"])),  # type: ignore[list-item]
     "huge": huge,
     "huge unannounced": huge_unannounced,
     "bomb": bomb,

@@ -15,7 +15,7 @@ import pytest
 
 from equipoise.llm import replies
 from equipoise.llm.answers import OptionScores, Sample
-from equipoise.llm.failures import CallFailed, FailureKind, Unsupported
+from equipoise.llm.failures import CallFailed, FailureKind, Unsupported, Usage
 from equipoise.llm.openai_http import Endpoint
 from equipoise.llm.requests import Prompt, SampleRequest, ScoreRequest
 from equipoise.llm.spoken import body_of
@@ -85,13 +85,14 @@ def test_a_refusal_is_an_answer_that_says_so(name: str) -> None:
 def test_usage_of_reasoning_is_counted() -> None:
     usage = replies.usage_of(shape("vllm-reasoning"))
     assert (usage.prompt_tokens, usage.completion_tokens, usage.reasoning_tokens) == (30, 52, 48)
-    for absurd in ({"prompt_tokens": -1}, {"prompt_tokens": "9"}, {"prompt_tokens": 1e300}, [], 3):
+    absurdities: list[Any] = [{"prompt_tokens": n} for n in (-1, "9", 1e300)]
+    for absurd in [*absurdities, [], 3]:
         assert not replies.usage_of({"usage": absurd}).counted
 
 
 def test_tokens_that_begin_several_options_count_for_none() -> None:
     found = [("dis", math.log(0.3)), ("agree", math.log(0.4)), (" disa", math.log(0.2))]
-    scores = replies.scores(found, ("disagree", "dislike", "agree"), replies.Usage())
+    scores = replies.scores(found, ("disagree", "dislike", "agree"), Usage())
     assert dict(scores.probabilities) == pytest.approx({"disagree": 0.2, "agree": 0.4})
     assert scores.missing == ("dislike",)
     assert scores.covered == pytest.approx(0.6)

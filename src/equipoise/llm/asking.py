@@ -12,10 +12,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, final
+from typing import Any, TypeVar, final, overload
 
 from equipoise.errors import BadInput, EquipoiseError
-from equipoise.llm.answers import Answer
+from equipoise.llm.answers import Answer, OptionScores, Sample
 from equipoise.llm.backend import Backend
 from equipoise.llm.failures import (
     BudgetSpent,
@@ -25,7 +25,7 @@ from equipoise.llm.failures import (
     NotScored,
     StoreFailed,
 )
-from equipoise.llm.requests import Request
+from equipoise.llm.requests import Request, SampleRequest, ScoreRequest
 
 __all__ = ["Asked", "Failed", "Result", "ask", "ask_async", "ask_one"]
 
@@ -128,6 +128,14 @@ def ask(
     {'A': 0.5, 'B': 0.5}
     """
     return _run(backend, ask_async(backend, requests, in_flight=in_flight, on_step=on_step))
+
+
+@overload
+def ask_one(backend: Backend, request: ScoreRequest) -> OptionScores: ...
+
+
+@overload
+def ask_one(backend: Backend, request: SampleRequest) -> Sample: ...
 
 
 def ask_one(backend: Backend, request: Request) -> Answer:

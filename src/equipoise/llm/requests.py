@@ -226,9 +226,9 @@ def _options(given: Sequence[str]) -> tuple[str, ...]:
     options = tuple(given)
     if len(options) < 2 or not all(isinstance(o, str) and o.strip() == o and o for o in options):
         raise BadInput("options: give at least two texts without spaces around them")
-    for a in options:
-        for b in options:
-            if a is not b and b.startswith(a):
+    for i, a in enumerate(options):
+        for j, b in enumerate(options):
+            if i != j and b.startswith(a):
                 raise BadInput(
                     f'options: "{a}" begins "{b}", so one token could mean both; use letters'
                 )
