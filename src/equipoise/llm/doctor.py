@@ -113,7 +113,10 @@ async def examine(backend: OpenAIHTTP) -> Diagnosis:
         It cannot be reached, or refuses the key.
     """
     notes: list[str] = []
-    flavour = await _flavour(backend)
+    try:
+        flavour = await _flavour(backend)
+    finally:
+        await backend.close()
     local = backend.capabilities.free
     endpoint = dataclasses.replace(backend.endpoint, flavour=flavour)
     probe = OpenAIHTTP(endpoint, identity=backend.identity)

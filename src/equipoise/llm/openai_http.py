@@ -21,6 +21,7 @@ from equipoise.llm.answers import Answer, Sample
 from equipoise.llm.backend import Backend, Capabilities
 from equipoise.llm.failures import CallFailed, FailureKind, Unsupported
 from equipoise.llm.requests import Request, ScoreRequest, canonical, fingerprint
+from equipoise.llm.secrecy import keep_out_of_logs
 from equipoise.llm.spoken import FLAVOURS, body_of
 from equipoise.llm.waits import asked_wait
 
@@ -300,6 +301,8 @@ class OpenAIHTTP(Backend):
                 import httpx2
             except ModuleNotFoundError:
                 raise MissingExtra("asking a model over HTTP", "llm") from None
+            if self.endpoint.key_env:
+                keep_out_of_logs(self.endpoint.key_env)
             self._clients = {k: c for k, c in self._clients.items() if not k.is_closed()}
             client = self._clients[loop] = httpx2.AsyncClient(
                 limits=httpx2.Limits(
