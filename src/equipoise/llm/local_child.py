@@ -17,6 +17,8 @@ from typing import Any
 
 __all__ = ["serve"]
 
+HTTP_THREADS = 72
+
 
 def serve() -> None:
     """Read settings from the command line, serve, and end with the parent."""
@@ -48,8 +50,9 @@ def _started(settings: dict[str, Any]) -> str:
     params.n_ctx = settings["slots"] * settings["context"]
     params.cpuparams.n_threads = settings["threads"]
     params.cpuparams_batch.n_threads = settings["threads"]
-    params.n_threads_http = settings["slots"] + 2
-    # With flash attention what a model says depends on what else is asked at the same moment.
+    # A connection that is kept open holds a thread: more than we ever have in flight.
+    params.n_threads_http = HTTP_THREADS
+    # With flash attention what a model says depends more on what is asked at the same moment.
     params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cache_prompt = False
     params.cache_ram_mib = 0

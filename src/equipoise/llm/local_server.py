@@ -65,7 +65,9 @@ class LocalServer:
     model : Path
         A GGUF file.
     slots : int
-        Requests worked on at once.
+        Requests worked on at once. One gives the same numbers whatever else is asked; several are
+        faster where long texts are sampled (not where options are scored), but what a model says
+        then moves a little with what is asked beside it. Which it was is part of the identity.
     context : int
         Tokens a request may have, prompt and answer together.
     threads : int
@@ -90,7 +92,7 @@ class LocalServer:
         self,
         model: Path,
         *,
-        slots: int = 8,
+        slots: int = 1,
         context: int = 2048,
         threads: int = 0,
         log: Path | None = None,
@@ -139,7 +141,11 @@ class LocalServer:
                 completion_scores=ALTERNATIVES,
                 free=True,
             ),
-            identity={"kind": "llama.cpp", "sha256": self.digest},
+            identity={
+                "kind": "llama.cpp",
+                "sha256": self.digest,
+                "at_once": "one" if self.slots == 1 else "several",
+            },
         )
 
     @property

@@ -194,7 +194,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def open_model(
-    name: str, *, slots: int = 8, context: int = 2048, threads: int = 0
+    name: str, *, slots: int = 1, context: int = 2048, threads: int = 0
 ) -> Iterator[Backend]:
     """Open a model by name: a local file is served while the block runs.
 
