@@ -47,15 +47,15 @@ class Cached(Wrapper):
         super().__init__(inner)
         self.store = store
         self.found = 0
-        self._identity = inner.identity
-        self._flying: dict[str, asyncio.Future[None]] = {}
+        self._asked = canonical(inner.identity)
+        self._flying: dict[tuple[str, int], asyncio.Future[None]] = {}
 
     async def answer(self, request: Request) -> Answer:
         """Return the stored answer, or ask, store and return."""
-        name = {"asked": self._identity, "request": request.to_dict()}
-        text = f"{canonical(name)} {request.draw}"
+        name = name_of(self._asked, request)
+        place = (name, request.draw)
         # The same question twice at the same time is asked once.
-        while (flying := self._flying.get(text)) is not None:
+        while (flying := self._flying.get(place)) is not None:
             await asyncio.wait([flying])
         kept = self.store.get(name, request.draw)
         if kept is not None:
@@ -66,7 +66,7 @@ class Cached(Wrapper):
                 f"{self.store.path}: the answer to a question is not in it, and it is open for "
                 "reading only"
             )
-        mine = self._flying[text] = asyncio.get_running_loop().create_future()
+        mine = self._flying[place] = asyncio.get_running_loop().create_future()
         try:
             try:
                 observed: Answer | NotScored = await self.inner.answer(request)
@@ -75,7 +75,7 @@ class Cached(Wrapper):
             kept = self.store.put(name, request.draw, observed.to_dict())
             return _told(answer_from_dict(kept))
         finally:
-            del self._flying[text]
+            del self._flying[place]
             mine.set_result(None)
 
 
@@ -95,11 +95,25 @@ class Replayed(Wrapper):
         StoreFailed
             There is none.
         """
-        name = {"asked": self.identity, "request": request.to_dict()}
+        name = name_of(canonical(self.identity), request)
         kept = self.store.get(name, request.draw)
         if kept is None:
             raise StoreFailed(f"{self.store.path}: the answer to a question is not in it")
         return _told(answer_from_dict(kept))
+
+
+def name_of(asked: str, request: Request) -> str:
+    """Return the canonical text of {"asked": identity, "request": request}.
+
+    Examples
+    --------
+    >>> from equipoise.llm.requests import Prompt, SampleRequest
+    >>> request = SampleRequest(Prompt.chat("tea?"))
+    >>> name_of('{"kind":"x"}', request) == canonical(
+    ...     {"asked": {"kind": "x"}, "request": request.to_dict()})
+    True
+    """
+    return f'{{"asked":{asked},"request":{canonical(request.to_dict())}}}'
 
 
 def _told(found: Answer | NotScored) -> Answer:

@@ -112,9 +112,9 @@ class Store:
     ) -> None:
         self.close()
 
-    def get(self, request: Mapping[str, Any], draw: int) -> dict[str, Any] | None:
-        """Return the answer to a draw of a request, or None."""
-        name = fingerprint(canonical(request))
+    def get(self, request: Mapping[str, Any] | str, draw: int) -> dict[str, Any] | None:
+        """Return the answer to a draw of a request (or of its canonical text), or None."""
+        name = fingerprint(_text(request))
         with self._guard, self._sentences():
             row = self._db.execute(
                 "SELECT answer FROM answers WHERE name = ? AND draw = ?", (name, draw)
@@ -122,7 +122,7 @@ class Store:
         return None if row is None else _object(row[0], self.path)
 
     def put(
-        self, request: Mapping[str, Any], draw: int, answer: Mapping[str, Any]
+        self, request: Mapping[str, Any] | str, draw: int, answer: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Keep an answer, with what was spent since the last; return the one that is kept.
 
@@ -133,7 +133,7 @@ class Store:
         StoreFailed
             The disk is full: the answer was still kept, from the reserve. Or it could not be.
         """
-        text = canonical(request)
+        text = _text(request)
         row = (fingerprint(text), draw, text, canonical(answer), time.time())
         with self._guard, self._sentences():
             try:
@@ -387,6 +387,10 @@ def _remedy(error: sqlite3.Error) -> str:
                 "into a new file"
             )
     return f"it cannot be used ({error}); choose another file"
+
+
+def _text(request: Mapping[str, Any] | str) -> str:
+    return request if isinstance(request, str) else canonical(request)
 
 
 def _pragma(db: sqlite3.Connection, name: str) -> int:
