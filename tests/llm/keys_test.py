@@ -25,7 +25,7 @@ from equipoise.llm.failures import CallFailed
 from equipoise.llm.openai_http import Endpoint, OpenAIHTTP
 from equipoise.llm.requests import Prompt, SampleRequest
 from equipoise.llm.store import Store
-from equipoise.llm.store_files import export_answers
+from equipoise.llm.store_lines import export_answers
 from equipoise.llm.wrappers import line_writer, wrapped
 from tests.llm import hostile
 from tests.llm.hostile import serving

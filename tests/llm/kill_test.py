@@ -19,7 +19,7 @@ import pytest
 
 from equipoise.llm.requests import canonical, fingerprint
 from equipoise.llm.store import Store
-from equipoise.llm.store_files import export_answers
+from equipoise.llm.store_lines import export_answers
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,7 +31,7 @@ from equipoise.llm.failures import FailureKind
 from equipoise.llm.requests import Prompt, SampleRequest, ScoreRequest
 from equipoise.llm.scripted import Scripted
 from equipoise.llm.store import Store
-from equipoise.llm.store_files import export_answers
+from equipoise.llm.store_lines import export_answers
 from equipoise.llm.wrappers import wrapped
 folder, delay = Path(sys.argv[1]), float(sys.argv[2])
 text = "{}: spend\\nA. less\\nB. the same\\nC. more"

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ from tests.llm.small_model import small_model
 ROOT = Path(__file__).parents[2]
 LETTERS = ("A", "B", "C")
 # One thread: on a machine that is busy with other tests two wait for each other.
-SETTINGS = {"context": 512, "threads": 1}
+SETTINGS: dict[str, Any] = {"context": 512, "threads": 1}
 
 
 def question(i: int) -> ScoreRequest:

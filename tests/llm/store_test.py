@@ -19,14 +19,14 @@ from pathlib import Path
 import pytest
 
 from equipoise.errors import BadInput
-from equipoise.llm import store as store_module
+from equipoise.llm import store_file
 from equipoise.llm.asking import ask
 from equipoise.llm.failures import StoreFailed
 from equipoise.llm.ledger import Spent
 from equipoise.llm.requests import Prompt, SampleRequest, ScoreRequest
 from equipoise.llm.scripted import Scripted
 from equipoise.llm.store import Store, Stored
-from equipoise.llm.store_files import export_answers, import_answers
+from equipoise.llm.store_lines import export_answers, import_answers
 from equipoise.llm.wrappers import Cached, wrapped
 
 ROOT = Path(__file__).parents[2]
@@ -179,8 +179,8 @@ def test_a_read_only_disk_can_be_replayed_and_not_added_to(small_disk: Path) -> 
 
 def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
     db = sqlite3.connect(path)
-    db.executescript(store_module.MIGRATIONS[0])
-    db.execute(f"PRAGMA application_id = {store_module.APPLICATION}")
+    db.executescript(store_file.MIGRATIONS[0])
+    db.execute(f"PRAGMA application_id = {store_file.APPLICATION}")
     db.execute("PRAGMA user_version = 1")
     row = (hashlib.sha256(b'{"q":1}').digest(), 0, '{"q":1}', json.dumps(ANSWER), 0.0)
     db.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", row)

@@ -61,7 +61,7 @@ def export(
     """Write all answers as lines of JSON: the same bytes however they came about."""
     settings = Settings.read(context, json=json, quiet=quiet)
     from equipoise.llm.store import Store
-    from equipoise.llm.store_files import export_answers
+    from equipoise.llm.store_lines import export_answers
 
     with Store(store, read_only=True) as opened:
         count = export_answers(opened, out)
@@ -82,7 +82,7 @@ def import_(
     """Add exported answers to a store; those it has already stay as they are."""
     settings = Settings.read(context, json=json, quiet=quiet)
     from equipoise.llm.store import Store
-    from equipoise.llm.store_files import import_answers
+    from equipoise.llm.store_lines import import_answers
 
     with Store(store) as opened:
         new, old = import_answers(opened, answers)

@@ -23,7 +23,6 @@ from types import TracebackType
 from typing import IO, Any, Self, final
 
 from equipoise.display import shortened
-from equipoise.engine.local import usable_cores
 from equipoise.errors import BadInput, EquipoiseError, MissingExtra
 from equipoise.llm.backend import Capabilities
 from equipoise.llm.openai_http import Endpoint, OpenAIHTTP
@@ -104,7 +103,12 @@ class LocalServer:
         self.model = model
         self.slots = slots
         self.context = context
-        self.threads = threads or usable_cores()
+        if not threads:
+            # Imported late: the child process needs nothing of it.
+            from equipoise.engine.local import usable_cores
+
+            threads = usable_cores()
+        self.threads = threads
         self.log = log
         self.patience = patience
         self.digest = digest or gguf_digest(model)
