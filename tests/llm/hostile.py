@@ -7,6 +7,8 @@ to each attempt at each question: "good", or a name of `BEHAVIOURS`. It counts w
 from __future__ import annotations
 
 import contextlib
+import functools
+import gzip
 import json
 import math
 import threading
@@ -127,6 +129,7 @@ class Hostile(ThreadingHTTPServer):
         self.now = 0
         self.most = 0
         self.pause = 0.0
+        self.closing = threading.Event()
 
     @property
     def url(self) -> str:
@@ -144,6 +147,7 @@ def serving(plan: Plan) -> Iterator[Hostile]:
     try:
         yield server
     finally:
+        server.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -156,7 +160,7 @@ def good(h: Handler, question: str, number: int) -> None:
 
 
 def hang(h: Handler, question: str, number: int) -> None:
-    time.sleep(3.0)
+    h.server.closing.wait(60.0)
     h.cut()
 
 
@@ -167,10 +171,11 @@ def drip(h: Handler, question: str, number: int) -> None:
     h.send_header("content-type", "application/json")
     h.send_header("content-length", str(len(body)))
     h.end_headers()
-    for i in range(30):
+    for i in range(600):
         h.wfile.write(body[i : i + 1])
         h.wfile.flush()
-        time.sleep(0.1)
+        if h.server.closing.wait(0.1):
+            break
     h.cut()
 
 
@@ -212,9 +217,12 @@ def huge_unannounced(h: Handler, question: str, number: int) -> None:
 
 def bomb(h: Handler, question: str, number: int) -> None:
     """A small gzip body that unpacks to 50 MB, though no encoding was asked for."""
-    import gzip
+    h.give(unpacks_to_50_mb(), content_encoding="gzip")
 
-    h.give(gzip.compress(b" " * 50_000_000), content_encoding="gzip")
+
+@functools.cache
+def unpacks_to_50_mb() -> bytes:
+    return gzip.compress(b" " * 50_000_000)
 
 
 def redirect(h: Handler, question: str, number: int) -> None:

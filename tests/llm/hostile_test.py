@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("httpx2", reason="needs the extra llm")
 
+from equipoise.errors import BadInput
 from equipoise.llm.asking import Failed, ask, ask_one
 from equipoise.llm.backend import Backend
 from equipoise.llm.failures import CallFailed, CannotScore, FailureKind, Unsupported
@@ -29,7 +30,7 @@ AGAIN = [name for name in BEHAVIOURS if name != "good" and FailureKind(kind_of(n
 
 
 def backend(server: Hostile, **settings: Any) -> OpenAIHTTP:
-    return OpenAIHTTP(Endpoint(server.url, "m", **{"timeout": 1.0, **settings}))
+    return OpenAIHTTP(Endpoint(server.url, "m", **{"timeout": 30.0, **settings}))
 
 
 def question(text: str) -> ScoreRequest:
@@ -51,7 +52,7 @@ def same(found: Any, text: str) -> bool:
 @pytest.mark.parametrize("behaviour", [name for name in BEHAVIOURS if name != "good"])
 def test_each_misbehaviour_is_a_failure_of_its_kind(behaviour: str) -> None:
     with serving(lambda q, _: "good" if q == "first" else behaviour) as server:
-        model = backend(server)
+        model = backend(server, timeout=1.5 if behaviour in ("hang", "drip") else 30.0)
         # Once it was good: "anothers" is the reply to this question, given to another.
         first = ask(model, [question("first")]).results
         assert same(first[0], "first")
@@ -74,7 +75,7 @@ def test_a_storm_loses_and_invents_nothing(tmp_path: Path) -> None:
         return plans[q][attempt] if attempt < len(plans[q]) else "good"
 
     with serving(plan) as server, Store(tmp_path / "answers.sqlite") as store:
-        budgeted = Budgeted(backend(server), ledger=store, label="storm")
+        budgeted = Budgeted(backend(server, timeout=6.0), ledger=store, label="storm")
         retrying = patient(Adaptive(budgeted))
         ask(Cached(retrying, store), [question("first")])
         asked = ask(Cached(retrying, store), [question(q) for q in plans], in_flight=16)
@@ -236,3 +237,40 @@ def test_the_wait_a_server_asks_for_is_kept() -> None:
     # No word from the server: doubling from the attempt's number, with jitter.
     assert 2.0 <= waits[3] <= 4.4
     assert 4.0 <= waits[4] <= 8.8
+
+
+@pytest.mark.parametrize("dressed", ["refusal", "filter", "error"])
+def test_a_refusal_is_an_observation_also_when_it_is_dressed_as_an_error(
+    dressed: str, tmp_path: Path
+) -> None:
+    from tests.llm import hostile
+
+    said = {
+        "refusal": {"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"},
+        "filter": {"message": {"content": ""}, "finish_reason": "content_filter"},
+    }
+    error = b'{"error": {"message": "filtered", "code": "content_filter"}}'
+    behave = (
+        hostile.plain(lambda *_: error, status=400)
+        if dressed == "error"
+        else hostile.edited(choices=[said[dressed]])
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BEHAVIOURS, "refuses", behave)
+        with serving(lambda *_: "refuses") as server, Store(tmp_path / "a.sqlite") as store:
+            model = Cached(backend(server), store)
+            for _ in range(2):
+                assert ask_one(model, SampleRequest(Prompt.chat("q"))).refused
+                with pytest.raises(CannotScore, match="refusal") as caught:
+                    ask_one(model, question("q"))
+                assert caught.value.observed.refused
+            assert server.did["refuses"] == 2
+            assert len(store) == 2
+
+
+def test_a_key_that_is_not_set_stops_the_run_with_its_sentence() -> None:
+    with serving(lambda *_: "good") as server:
+        asked = ask(backend(server, key_env="NOT_SET_API_KEY"), [question("q")] * 50)
+    assert asked.unasked == 50
+    with pytest.raises(BadInput, match="NOT_SET_API_KEY is not set"):
+        asked.complete()

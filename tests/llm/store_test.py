@@ -30,8 +30,8 @@ from equipoise.llm.store_lines import export_answers, import_answers
 from equipoise.llm.wrappers import Cached, wrapped
 
 ROOT = Path(__file__).parents[2]
-ANSWER = {"kind": "not scored", "covered": 0.1, "probabilities": {}, "unlisted": 0.0,
-          "usage": {"prompt_tokens": 1, "completion_tokens": 1, "reasoning_tokens": 0,
+ANSWER = {"kind": "not scored", "refused": False, "covered": 0.1, "probabilities": {},
+          "unlisted": 0.0, "usage": {"prompt_tokens": 1, "completion_tokens": 1, "reasoning_tokens": 0,
                     "counted": True}}  # fmt: skip
 
 

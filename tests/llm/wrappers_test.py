@@ -311,6 +311,14 @@ def test_asking_works_where_a_loop_already_runs(store: Store) -> None:
     assert one.complete() == two.complete()
 
 
+def test_a_mistake_in_a_callback_is_raised_as_it_is() -> None:
+    def wrong(done: int, total: int) -> None:
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        ask(Scripted.uniform(), DRAWS, on_step=wrong)
+
+
 def test_progress_is_told_after_every_result() -> None:
     steps: list[tuple[int, int]] = []
     ask(Scripted.uniform(), DRAWS, on_step=lambda done, total: steps.append((done, total)))

@@ -178,6 +178,7 @@ def answer_from_dict(data: Mapping[str, Any]) -> Answer | NotScored:
                     data["probabilities"],
                     data["unlisted"],
                     Usage(**data["usage"]),
+                    data["refused"],
                 )
     except CannotScore:
         raise BadInput("answer: scores with less than 0.5 covered were stored as scores") from None

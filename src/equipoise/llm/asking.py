@@ -17,14 +17,7 @@ from typing import Any, TypeVar, final, overload
 from equipoise.errors import BadInput, EquipoiseError
 from equipoise.llm.answers import Answer, OptionScores, Sample
 from equipoise.llm.backend import Backend
-from equipoise.llm.failures import (
-    BudgetSpent,
-    CallFailed,
-    CannotScore,
-    FailureKind,
-    NotScored,
-    StoreFailed,
-)
+from equipoise.llm.failures import CallFailed, CannotScore, FailureKind, NotScored
 from equipoise.llm.requests import Request, SampleRequest, ScoreRequest
 
 __all__ = ["Asked", "Failed", "Result", "ask", "ask_async", "ask_one"]
@@ -163,9 +156,13 @@ async def ask_async(
         raise BadInput(f"in_flight: {in_flight}; write a whole number of at least 1")
     run = _Run(backend, list(requests), on_step)
     todo = iter(enumerate(run.requests))
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(in_flight, len(run.requests))):
-            group.create_task(run.work(todo))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(in_flight, len(run.requests))):
+                group.create_task(run.work(todo))
+    except BaseExceptionGroup as several:
+        # A mistake in a script or a callback: the first says it all.
+        raise several.exceptions[0] from None
     return Asked(tuple(run.results), run.stopped)
 
 
@@ -198,7 +195,8 @@ class _Run:
                 self._in_a_row += 1
                 if error.kind.ends_all or self._in_a_row >= ENOUGH:
                     self.stopped = self.stopped or error
-            except (BudgetSpent, StoreFailed) as error:
+            except EquipoiseError as error:
+                # A spent budget, a full disk, a key that is not set: nothing more can be asked.
                 self.stopped = self.stopped or error
                 return
             self._done += 1

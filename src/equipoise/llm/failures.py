@@ -145,17 +145,21 @@ class NotScored:
         Probability of the alternatives the endpoint did not show.
     usage : Usage
         Tokens of the call.
+    refused : bool
+        The server marked its reply as a refusal.
     """
 
     covered: float
     probabilities: Mapping[str, float] = field(default_factory=dict)
     unlisted: float = 0.0
     usage: Usage = field(default=Usage(), compare=False)
+    refused: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {
             "kind": "not scored",
+            "refused": self.refused,
             "covered": self.covered,
             "probabilities": dict(self.probabilities),
             "unlisted": self.unlisted,
@@ -171,7 +175,9 @@ class CannotScore(EquipoiseError, RuntimeError):
 
     def __init__(self, observed: NotScored) -> None:
         super().__init__(
-            f"cannot be scored this way: the options cover {observed.covered:.3f} of the "
+            "cannot be scored: the server marked its reply as a refusal"
+            if observed.refused
+            else f"cannot be scored this way: the options cover {observed.covered:.3f} of the "
             "probability, and at least 0.5 is needed; ask for one letter, or count samples"
         )
         self.observed = observed

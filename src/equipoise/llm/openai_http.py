@@ -19,7 +19,7 @@ from equipoise.llm import replies
 from equipoise.llm.addresses import checked_key_name, checked_url, is_loopback, secret
 from equipoise.llm.answers import Answer, Sample
 from equipoise.llm.backend import Backend, Capabilities
-from equipoise.llm.failures import CallFailed, FailureKind, Unsupported
+from equipoise.llm.failures import CallFailed, CannotScore, FailureKind, NotScored, Unsupported
 from equipoise.llm.requests import Request, ScoreRequest, canonical, fingerprint
 from equipoise.llm.secrecy import keep_out_of_logs
 from equipoise.llm.spoken import FLAVOURS, body_of
@@ -158,6 +158,8 @@ class OpenAIHTTP(Backend):
         data = await self._posted(path, body_of(request, self.endpoint, most if scoring else 0))
         self._not_anothers(data, request)
         if isinstance(request, ScoreRequest):
+            if replies.refused(data):
+                raise CannotScore(NotScored(0.0, usage=replies.usage_of(data), refused=True))
             try:
                 found = replies.alternatives(data)
             except Unsupported:

@@ -17,7 +17,7 @@ from equipoise.display import shortened
 from equipoise.llm.answers import SLACK, OptionScores, Sample, Usage
 from equipoise.llm.failures import CallFailed, FailureKind, Unsupported
 
-__all__ = ["Alternative", "alternatives", "parsed", "read_sample", "scores", "usage_of"]
+__all__ = ["Alternative", "alternatives", "parsed", "read_sample", "refused", "scores", "usage_of"]
 
 Alternative = tuple[str, float]
 """A token's text and its log-probability."""
@@ -189,6 +189,14 @@ def scores(found: Sequence[Alternative], options: Sequence[str], usage: Usage) -
     ordered = {o: min(1.0, masses[o]) for o in options if o in masses}
     missing = tuple(o for o in options if o not in masses)
     return OptionScores(ordered, missing, min(1.0, max(0.0, 1.0 - total)), usage)
+
+
+def refused(data: dict[str, Any]) -> bool:
+    """Whether the server marked its reply as a refusal."""
+    found = choice(data)
+    message = found.get("message")
+    marked = isinstance(message, dict) and bool(message.get("refusal"))
+    return marked or found.get("finish_reason") == "content_filter"
 
 
 def read_sample(data: dict[str, Any], *, chat: bool) -> Sample:
