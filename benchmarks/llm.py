@@ -140,7 +140,7 @@ def score(i: int) -> ScoreRequest:
 
 
 def sample(i: int) -> SampleRequest:
-    return SampleRequest(Prompt.chat(f"Say something about the number {i}."), max_tokens=16, seed=i)
+    return SampleRequest(Prompt.chat(f"Say something about the number {i}."), max_tokens=8, seed=i)
 
 
 def against_stub(runs: int) -> list[dict[str, Any]]:

@@ -200,13 +200,13 @@ def test_text_that_gives_orders_is_data(tmp_path: Path) -> None:
 def test_concurrency_falls_under_rejections_and_recovers() -> None:
     """The server rejects more than six at once: the limit settles near it, nothing is lost."""
     with serving(lambda *_: "good") as server:
-        server.pause = 0.01
+        server.pause = 0.05
         server.plan = lambda *_: "429" if server.now > 6 else "good"
         limiter = Adaptive(backend(server), start=20, most=64)
         retrying = Retrying(limiter, attempts=1000, base=0.005, longest=0.02)
         asked = ask(retrying, [question(f"q{i}") for i in range(300)], in_flight=64)
         assert len(asked.complete()) == 300
-    assert 1.0 <= limiter.limit <= 20.0
+    assert 1.0 <= limiter.limit < 20.0
     assert limiter.in_flight == 0
     # Without a limiter all 64 would be there at once.
     assert server.most <= 21

@@ -21,7 +21,7 @@ import pytest
 from equipoise.errors import BadInput
 from equipoise.llm import store_file
 from equipoise.llm.asking import ask
-from equipoise.llm.failures import StoreFailed
+from equipoise.llm.failures import NotScored, StoreFailed, Usage
 from equipoise.llm.ledger import Spent
 from equipoise.llm.requests import Prompt, SampleRequest, ScoreRequest
 from equipoise.llm.scripted import Scripted
@@ -30,9 +30,7 @@ from equipoise.llm.store_lines import export_answers, import_answers
 from equipoise.llm.wrappers import Cached, wrapped
 
 ROOT = Path(__file__).parents[2]
-ANSWER = {"kind": "not scored", "refused": False, "covered": 0.1, "probabilities": {},
-          "unlisted": 0.0, "usage": {"prompt_tokens": 1, "completion_tokens": 1, "reasoning_tokens": 0,
-                    "counted": True}}  # fmt: skip
+ANSWER = NotScored(0.1, usage=Usage(1, 1, counted=True)).to_dict()
 
 
 @pytest.fixture
