@@ -261,11 +261,12 @@ def test_a_refusal_is_an_observation_also_when_it_is_dressed_as_an_error(
             model = Cached(backend(server), store)
             for _ in range(2):
                 assert ask_one(model, SampleRequest(Prompt.chat("q"))).refused
+                if dressed == "error":
+                    assert ask_one(model, SampleRequest(Prompt.bare("q"))).refused
                 with pytest.raises(CannotScore, match="refusal") as caught:
                     ask_one(model, question("q"))
                 assert caught.value.observed.refused
-            assert server.did["refuses"] == 2
-            assert len(store) == 2
+            assert server.did["refuses"] == len(store) == (3 if dressed == "error" else 2)
 
 
 def test_a_key_that_is_not_set_stops_the_run_with_its_sentence() -> None:

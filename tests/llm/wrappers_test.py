@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from equipoise.errors import BadInput
+from equipoise.errors import BadInput, MissingExtra
 from equipoise.llm.answers import OptionScores, Sample
 from equipoise.llm.asking import ENOUGH, Failed, ask, ask_async, ask_one
 from equipoise.llm.backend import Backend, Capabilities, Wrapper
@@ -28,6 +29,7 @@ from equipoise.llm.failures import (
     Usage,
 )
 from equipoise.llm.ledger import MemoryLedger, Price, Prices
+from equipoise.llm.openai_http import Endpoint, OpenAIHTTP
 from equipoise.llm.requests import Prompt, Request, SampleRequest, ScoreRequest
 from equipoise.llm.scripted import Scripted
 from equipoise.llm.store import Store
@@ -355,3 +357,12 @@ def test_bad_input_is_a_sentence(make: Any) -> None:
     with pytest.raises(BadInput) as caught:
         make()
     assert len(str(caught.value)) > 20
+
+
+def test_without_the_http_library_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    model = OpenAIHTTP(Endpoint("http://127.0.0.1:9/v1", "m"))
+    with pytest.raises(MissingExtra, match=r"pip install 'equipoise\[llm\]'"):
+        ask_one(model, DRAWS[0])

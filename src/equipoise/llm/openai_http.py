@@ -33,6 +33,9 @@ __all__ = ["Endpoint", "OpenAIHTTP"]
 CONNECTIONS = 256
 """More than any concurrency we allow: our limiter, not the pool, decides."""
 
+ERROR_BYTES = 10_000
+"""Enough for what a server says about an error."""
+
 REMEMBERED = 4096
 LONG_ID = 20
 """Reply ids shorter than this repeat by chance (Ollama counts to 999)."""
@@ -190,8 +193,7 @@ class OpenAIHTTP(Backend):
 
     async def _body(self, method: str, path: str, content: bytes | None) -> bytes:
         """Return the body of a good reply; everything else raises `CallFailed`."""
-        import httpx2
-
+        httpx2 = _library()
         failed: tuple[FailureKind, str]
         try:
             async with asyncio.timeout(self.endpoint.timeout):
@@ -213,50 +215,32 @@ class OpenAIHTTP(Backend):
         raise CallFailed(failed[0], f"{self._where()}: {failed[0].value} ({failed[1]})")
 
     async def _checked(self, response: httpx2.Response) -> bytes:
-        status, kind = response.status_code, _kind_of(response.status_code)
-        limit = self.endpoint.body_limit
+        kind = _kind_of(response)
         if kind is None:
-            if "json" not in response.headers.get("content-type", "").lower():
-                kind, limit = FailureKind.CONTENT_TYPE, 0
-            elif response.headers.get("content-encoding", "identity") != "identity":
-                # We ask for none: a small body could unpack to any size.
-                kind, limit = FailureKind.CONTENT_TYPE, 0
-            elif int_or(response.headers.get("content-length"), 0) > limit:
-                raise self._too_large()
-        if kind is not None and limit:
-            limit = 10_000
-        chunks, size = [], 0
-        async for chunk in response.aiter_raw() if limit else _nothing():
-            size += len(chunk)
-            if size > limit:
-                if kind is not None:
-                    break
-                raise self._too_large()
-            chunks.append(chunk)
-        body = b"".join(chunks)
-        if kind is None:
-            return body
-        if status == 400 and b"content_filter" in body:
+            return await self._whole(response)
+        # Of an error only the first words are read; of what is not JSON, nothing.
+        body = b"" if kind is FailureKind.CONTENT_TYPE else await _first(response, ERROR_BYTES)
+        if response.status_code == 400 and b"content_filter" in body:
             # A refusal in the clothes of an error: an observation, not a failure.
             return b'{"choices":[{"message":{"refusal":"content_filter"}}]}'
         raise CallFailed(
             kind,
-            f"{self._where()}: {kind.value} (HTTP {status}){self._said(body)}",
+            f"{self._where()}: {kind.value} (HTTP {response.status_code}){_said(body)}",
             wait=asked_wait(response.headers) if kind.again else 0.0,
         )
 
-    def _too_large(self) -> CallFailed:
-        return CallFailed(
+    async def _whole(self, response: httpx2.Response) -> bytes:
+        limit = self.endpoint.body_limit
+        announced = response.headers.get("content-length", "")
+        body = b""
+        if not (announced.isascii() and announced.isdigit() and int(announced) > limit):
+            body = await _first(response, limit + 1)
+            if len(body) <= limit:
+                return body
+        raise CallFailed(
             FailureKind.TOO_LARGE,
-            f"{self._where()}: the reply is larger than {self.endpoint.body_limit:,} bytes",
+            f"{self._where()}: the reply is larger than {limit:,} bytes",
         )
-
-    def _said(self, body: bytes) -> str:
-        try:
-            said = replies.error_text(json.loads(body)) if body else ""
-        except (ValueError, RecursionError):
-            said = ""
-        return f': the server says "{said}"' if said else ""
 
     def _where(self) -> str:
         return f"{self.endpoint.model} at {self.endpoint.url}"
@@ -299,10 +283,7 @@ class OpenAIHTTP(Backend):
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            try:
-                import httpx2
-            except ModuleNotFoundError:
-                raise MissingExtra("asking a model over HTTP", "llm") from None
+            httpx2 = _library()
             if self.endpoint.key_env:
                 keep_out_of_logs(self.endpoint.key_env)
             self._clients = {k: c for k, c in self._clients.items() if not k.is_closed()}
@@ -318,18 +299,41 @@ class OpenAIHTTP(Backend):
         return client
 
 
-async def _nothing() -> Any:
-    return
-    yield
+def _library() -> Any:
+    try:
+        import httpx2
+    except ModuleNotFoundError:
+        raise MissingExtra("asking a model over HTTP", "llm") from None
+    return httpx2
 
 
-def int_or(text: str | None, otherwise: int) -> int:
-    """Return a header's whole number, or something else where it is none."""
-    return int(text) if text and text.isascii() and text.isdigit() else otherwise
+async def _first(response: httpx2.Response, most: int) -> bytes:
+    """Return a body, or the first `most` bytes of one that goes on."""
+    chunks, size = [], 0
+    async for chunk in response.aiter_raw():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size >= most:
+            break
+    return b"".join(chunks)[:most]
 
 
-def _kind_of(status: int) -> FailureKind | None:
+def _said(body: bytes) -> str:
+    try:
+        said = replies.error_text(json.loads(body)) if body else ""
+    except (ValueError, RecursionError):
+        said = ""
+    return f': the server says "{said}"' if said else ""
+
+
+def _kind_of(response: httpx2.Response) -> FailureKind | None:
+    status = response.status_code
     if status == 200:
+        headers = response.headers
+        # We ask for no encoding: a small body could unpack to any size.
+        packed = headers.get("content-encoding", "identity") != "identity"
+        if packed or "json" not in headers.get("content-type", "").lower():
+            return FailureKind.CONTENT_TYPE
         return None
     if 300 <= status < 400:
         return FailureKind.REDIRECT

@@ -205,7 +205,7 @@ def read_sample(data: dict[str, Any], *, chat: bool) -> Sample:
     finish = found.get("finish_reason")
     if finish is not None and not isinstance(finish, str):
         malformed('"finish_reason" is not a text')
-    message = found.get("message") if chat else {"content": found.get("text")}
+    message = found.get("message") if chat or "text" not in found else {"content": found["text"]}
     if not isinstance(message, dict):
         malformed('"message" is not an object')
     text = _content(message.get("content"))
