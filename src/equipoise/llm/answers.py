@@ -165,13 +165,10 @@ def answer_from_dict(data: Mapping[str, Any]) -> Answer | NotScored:
                     Usage(**data["usage"]),
                 )
             case "sample":
-                return Sample(
-                    data["text"],
-                    data["finish"],
-                    data["refused"],
-                    data["reasoning"],
-                    Usage(**data["usage"]),
-                )
+                texts = [data["text"], data["finish"], data["reasoning"]]
+                if all(isinstance(text, str) for text in texts):
+                    refused = bool(data["refused"])
+                    return Sample(texts[0], texts[1], refused, texts[2], Usage(**data["usage"]))
             case "not scored":
                 return NotScored(
                     data["covered"],
