@@ -5,9 +5,11 @@ Witness: a server that says the key back in every way it can, and every byte lef
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import pickle
+import ssl
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +123,18 @@ def test_a_key_is_read_when_it_is_sent_and_never_held(monkeypatch: pytest.Monkey
         monkeypatch.delenv("PLANTED_API_KEY")
         with pytest.raises(BadInput, match="PLANTED_API_KEY is not set"):
             ask_one(model, SampleRequest(Prompt.chat("three")))
+
+
+def test_certificates_are_checked_wherever_a_key_may_go_encrypted() -> None:
+    async def mode(url: str) -> ssl.VerifyMode:
+        model = OpenAIHTTP(Endpoint(url, "m", "PLANTED_API_KEY"))
+        transport: Any = model._client()._transport
+        found: ssl.VerifyMode = transport._pool._ssl_context.verify_mode
+        await model.close()
+        return found
+
+    for host in ("models.example", "10.0.0.7", "127.0.0.1"):
+        assert asyncio.run(mode(f"https://{host}/v1")) == ssl.CERT_REQUIRED
 
 
 @pytest.mark.parametrize(
