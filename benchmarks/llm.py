@@ -156,10 +156,12 @@ def against_stub(runs: int) -> list[dict[str, Any]]:
         server.wait()
 
 
-def against_model(runs: int, threads: int, n: int) -> dict[str, Any]:
+def against_model(runs: int, threads: int, n: int, kinds: str) -> dict[str, Any]:
     known = model_named("smollm2-135m")
     out: dict[str, Any] = {"threads": threads, "model": known.sha256}
     for slots, kind, make in ((8, "samples", sample), (1, "scores", score)):
+        if kind not in kinds:
+            continue
         print(f"the local model, {slots} at once ({kind}):")
         with LocalServer(
             Path(known.gguf), slots=slots, threads=threads, context=256, digest=known.sha256
@@ -216,6 +218,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="without the model")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--calls", type=int, default=16, help="calls a leg on the model")
+    parser.add_argument("--kinds", default="samples,scores", help="what is asked of the model")
     parser.add_argument("--threads", type=int, default=usable_cores())
     options = parser.parse_args()
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
@@ -230,7 +233,10 @@ def main() -> None:
         "reading": reading(),
     }
     if not options.quick:
-        result["model"] = against_model(options.pairs, options.threads, options.calls)
+        result["load_at_the_model"] = os.getloadavg()[0]
+        result["model"] = against_model(
+            options.pairs, options.threads, options.calls, options.kinds
+        )
         path = HERE / "results" / f"{today}-llm.json"
         path.write_text(json.dumps(result, indent=2) + "\n")
         print(f"written {path}")
