@@ -293,7 +293,10 @@ def test_a_bad_profile(name: str, content: str, sentence: str, shell: Shell, toy
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["sovle"], "No such command 'sovle'. Did you mean 'solve'?; see equipoise --help"),
+        (
+            ["sovle"],
+            "No such command 'sovle'. Did you mean 'solve', 'store'?; see equipoise --help",
+        ),
         (["solve"], "Missing argument"),
         (["solve", "x.json", "--foo"], "No such option: --foo"),
         (["solve", "x.json", "--tol", "small"], "--tol"),

@@ -91,7 +91,20 @@ def _invoke(arguments: list[str]) -> int:
 
 
 def _app() -> typer.Typer:
-    from equipoise.cli import certify, infer, map, new, panel, report, schema, solve, steer, study
+    from equipoise.cli import (
+        certify,
+        infer,
+        map,
+        models,
+        new,
+        panel,
+        report,
+        schema,
+        solve,
+        steer,
+        store,
+        study,
+    )
 
     app = _typer("Which human groups a population of LLM agents serves, and who is left out.")
     app.callback()(_everywhere)
@@ -104,6 +117,17 @@ def _app() -> typer.Typer:
     panels.command("list")(panel.list_)
     panels.command("show")(panel.show)
     app.add_typer(panels, name="panel")
+    named = _typer("Which models there are, and what they can measure.")
+    named.command("pull")(models.pull)
+    named.command("add")(models.add)
+    named.command("list")(models.list_)
+    named.command("doctor")(models.doctor)
+    app.add_typer(named, name="models")
+    stores = _typer("The answers models gave, and what they cost.")
+    stores.command("show")(store.show)
+    stores.command("export")(store.export)
+    stores.command("import")(store.import_)
+    app.add_typer(stores, name="store")
     studies = _typer("One file, the whole path from people to a report.")
     studies.command("run")(study.run)
     app.add_typer(studies, name="study")
