@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import time
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,9 @@ PRINTED = {
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path, float]:
     out = tmp_path_factory.mktemp("gss")
-    begin = time.perf_counter()
+    begin = sum(os.times()[:4])
     run_study(SHIPPED / "gss2018.toml", out)
-    return read_result(out), out, time.perf_counter() - begin
+    return read_result(out), out, sum(os.times()[:4]) - begin
 
 
 def verdicts(result: dict[str, Any]) -> dict[str, list[str]]:
@@ -150,11 +150,12 @@ def test_welfare_by_hand(shipped: Any) -> None:
         assert row["low"] < row["welfare"] < row["high"]
 
 
-def test_a_thousand_draws_take_seconds(shipped: Any) -> None:
-    """The issue: seconds, not minutes; the whole demo under 60 s after installation."""
+def test_a_thousand_draws_and_six_levers_take_seconds(shipped: Any) -> None:
+    """The issue: seconds, not minutes. Counted in time of processors, this one's and workers'."""
     result, _, seconds = shipped
     assert result["uncertainty"]["draws"] == 1000
-    assert seconds < 30
+    assert len(result["steer"][0]["levers"]) == 6
+    assert seconds < 60
 
 
 def test_everything_promised_is_written(shipped: Any) -> None:
