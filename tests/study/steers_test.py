@@ -344,6 +344,14 @@ def test_bounds_are_kept(tmp_path: Path, lever: str, bounds: str) -> None:
         assert "within its limits" in text
         return
     change = row["plans"][0]["change"]
+    if lever == "prices":
+        assert change["north"] <= 3.0
+    if lever == "audience":
+        m = read_panel(tmp_path / "people.csv", group=["region"], questions=["tax"]).groups.shares
+        ends = [change[g]["to"] if g in change else m[k]
+                for k, g in enumerate(("north", "south", "west"))]  # fmt: skip
+        assert np.all(np.array(ends) <= 3.0 * m + 1e-9)
+        assert sum(ends) == pytest.approx(1.0)
     if lever == "caps":
         assert change["attractiveness"]["to"] >= 0.5
     if lever == "diversity":

@@ -64,12 +64,14 @@ def _value(game: AlignmentGame, one: Axis) -> float | None:
         held = game.term(Consistency) or game.term(KLConsistency)
         assert held is not None
         anchor = np.atleast_2d(held.anchor)
-        return None if np.ptp(anchor, axis=0).any() else float(
-            anchor[0, game.groups.index(one.label)])  # fmt: skip
+        if np.ptp(anchor, axis=0).any():
+            return None
+        return float(anchor[0, game.groups.index(one.label)])
     terms = [t for t in game.terms if isinstance(t, KINDS[one.kind])]
     if not terms:
         return 0.0
-    weight = np.broadcast_to(getattr(terms[0], "weight"), counts.shape)  # noqa: B009
+    term: Any = terms[0]
+    weight = np.broadcast_to(term.weight, counts.shape)
     return float(counts @ weight / counts.sum())
 
 
