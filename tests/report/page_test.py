@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -33,6 +34,26 @@ x = "attractiveness=0:80:9"
 y = "diversity=0:2:3"
 z = "consistency=0.5:2:3"
 """
+
+STEER = f"""
+[[steer]]
+lever = "all"
+share = 0.05
+sure = 0.1
+draws = 40
+[[steer]]
+lever = ["anchors", "audience"]
+floor = {{{json.dumps(HOSTILE[0])} = 0.2, {json.dumps(HOSTILE[1])} = 0.1}}
+sure = 0
+who = "=1+1"
+budget = 0.4
+[[steer]]
+lever = "entry"
+served_by = 2
+weight = 0.3
+sure = 0
+"""
+"""One goal of many levers, one of levers together, one that is asking for much."""
 
 
 class Page(HTMLParser):
@@ -73,7 +94,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = small_study(
         folder,
         game='per = "question"\nagents = ["</td><b>", "=1+1"]',
-        more='[report]\ntitle = "</title><script>x"\nauthors = ["<i>"]\n' + MAP,
+        more='[report]\ntitle = "</title><script>x"\nauthors = ["<i>"]\n' + MAP + STEER,
     )
     survey(folder, HOSTILE)
     run_study(study, folder / "out")
@@ -90,7 +111,7 @@ def test_no_label_becomes_markup(page: Page, hostile: Path) -> None:
                "h2", "h3", "p", "section", "div", "table", "caption", "thead", "tbody", "tr", "th",
                "td", "bdi", "span", "figure", "figcaption", "details", "summary", "pre", "code",
                "dl", "dt", "dd", "ul", "li", "a", "svg", "g", "path", "defs", "use", "clippath",
-               "pattern", "rect"}  # fmt: skip
+               "pattern", "rect", "strong"}  # fmt: skip
     assert {tag for tag, _ in page.tags} <= allowed
     assert "<script>alert(1)</script>" in "".join(page.words)
     text = (hostile / "report.html").read_text(encoding="utf-8")
@@ -127,9 +148,13 @@ def test_ids_are_unique_and_references_meet_them(page: Page) -> None:
 def test_the_verdict_the_incentives_and_welfare_come_first(page: Page) -> None:
     text = "".join(page.words)
     order = ["In short", "From which incentive on", "Who gains, who loses", "Who is served, and",
-             "Who is left out under", "How this was found", "The certificate",
-             "How to reproduce"]  # fmt: skip
-    places = [text.index(part) for part in order]
+             "What would bring everyone in", "Who is left out under", "How this was found",
+             "The certificate", "How to reproduce"]  # fmt: skip
+    # What stands in short names some of them, too.
+    body = text[text.index("From which incentive on") :]
+    places = [text.index(order[0])] + [
+        len(text) - len(body) + body.index(part) for part in order[1:]
+    ]
     assert places == sorted(places)
 
 

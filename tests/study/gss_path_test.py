@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import time
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import equipoise as eq
 from equipoise.equilibrium.certificate import certify
+from equipoise.inclusion.levers import Anchors, AttractivenessCap, DiversityWeight, Prices
 from equipoise.panels import load_panel
 from equipoise.report.result import read_result
 from equipoise.study import run_study
@@ -34,9 +36,9 @@ PRINTED = {
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path, float]:
     out = tmp_path_factory.mktemp("gss")
-    begin = time.perf_counter()
+    begin = sum(os.times()[:4])
     run_study(SHIPPED / "gss2018.toml", out)
-    return read_result(out), out, time.perf_counter() - begin
+    return read_result(out), out, sum(os.times()[:4]) - begin
 
 
 def verdicts(result: dict[str, Any]) -> dict[str, list[str]]:
@@ -150,11 +152,12 @@ def test_welfare_by_hand(shipped: Any) -> None:
         assert row["low"] < row["welfare"] < row["high"]
 
 
-def test_a_thousand_draws_take_seconds(shipped: Any) -> None:
-    """The issue: seconds, not minutes; the whole demo under 60 s after installation."""
+def test_a_thousand_draws_and_six_levers_take_seconds(shipped: Any) -> None:
+    """The issue: seconds, not minutes. Counted in time of processors, this one's and workers'."""
     result, _, seconds = shipped
     assert result["uncertainty"]["draws"] == 1000
-    assert seconds < 30
+    assert len(result["steer"][0]["levers"]) == 6
+    assert seconds < 60
 
 
 def test_everything_promised_is_written(shipped: Any) -> None:
@@ -204,3 +207,71 @@ def test_one_question_alone_against_a_panel_of_that_question(tmp_path: Path) -> 
     for a, b in zip(game["rows"], one["exclusion"], strict=True):
         assert a["coverage"] == pytest.approx(b["coverage"], abs=1e-12)
         assert a["excluded_share"] == pytest.approx(b["excluded_share"], abs=0.15)
+
+
+def held(plan: dict[str, Any], lever: Any, games: list[eq.AlignmentGame], share: float) -> float:
+    """Count in how many games a plan's setting reaches the goal: each is solved and looked at."""
+    count = 0
+    for game in games:
+        after = eq.solve(lever.apply(game, np.array(plan["setting"])), starts=0).profile
+        count += bool(np.all(after.coverage >= share * game.groups.shares - 1e-9))
+    return count / len(games)
+
+
+def fresh_games(panel: Any, alpha: float, agents: list[str]) -> list[eq.AlignmentGame]:
+    """A thousand games of draws 2,000 to 2,999 of the respondents, which no study here has seen."""
+    drawn, k = panel.draws(1000, 0, start=2000), len(panel.groups)
+    return [
+        eq.AlignmentGame(eq.Groups(dict(zip(panel.groups.labels, m, strict=True))), agents, [
+            eq.Attractiveness(a, alpha), eq.Consistency([1 / k] * k, 1.0),
+            eq.Diversity(0.0, kernel=s),
+        ])
+        for m, a, s in zip(drawn.shares, drawn.appeal, drawn.kernel, strict=True)
+    ]  # fmt: skip
+
+
+LEVERS = {"prices": Prices(), "anchors": Anchors(), "diversity": DiversityWeight(),
+          "caps": AttractivenessCap()}  # fmt: skip
+
+
+def test_the_plans_hold_in_a_thousand_draws_they_were_not_fitted_on(shipped: Any) -> None:
+    """Every plan of GSS 2018 that was made to hold in 95 % of draws."""
+    (row,) = shipped[0]["steer"]
+    assert (row["share"], row["sure"]) == (0.1, 0.95)
+    games = fresh_games(load_panel("gss2018"), 10.0, ["model-a", "model-b"])
+    found = {p["lever"]: held(p, LEVERS[p["lever"]], games, 0.1) for p in row["plans"]}
+    assert {"prices", "anchors", "caps"} <= set(found)
+    assert min(found.values()) >= 0.95, found
+
+
+def test_the_counting_sees_a_plan_that_holds_at_the_point_only(shipped: Any) -> None:
+    """The checker has been seen to fail: half of the way is not enough."""
+    plan = next(p for p in shipped[0]["steer"][0]["plans"] if p["lever"] == "caps")
+    games = fresh_games(load_panel("gss2018"), 10.0, ["model-a", "model-b"])[:200]
+    half = {"setting": [0.5 * z for z in plan["setting"]]}
+    assert held(half, AttractivenessCap(), games, 0.1) < 0.95
+
+
+def anes_plans(out: Path, lever: str) -> list[dict[str, Any]]:
+    text = (SHIPPED / "anes2012.toml").read_text(encoding="utf-8")
+    assert 'lever = "all"' in text
+    assert "share = 0.25" in text
+    study = out / "study-of-anes.toml"
+    study.write_text(text.replace('lever = "all"', f"lever = {lever}"), encoding="utf-8")
+    return list(run_study(study, out / "out")["steer"][0]["plans"])
+
+
+def test_prices_and_caps_of_anes_hold_in_a_thousand_fresh_draws(tmp_path: Path) -> None:
+    games = fresh_games(load_panel("anes", year=2012), 4.0, ["model-a", "model-b", "model-c"])
+    for lever in ("prices", "caps"):
+        (plan,) = anes_plans(tmp_path, f'"{lever}"')
+        assert held(plan, LEVERS[lever], games, 0.25) >= 0.95
+
+
+@pytest.mark.soak
+def test_every_plan_of_anes_holds_in_a_thousand_fresh_draws(tmp_path: Path) -> None:
+    games = fresh_games(load_panel("anes", year=2012), 4.0, ["model-a", "model-b", "model-c"])
+    found = {p["lever"]: held(p, LEVERS[p["lever"]], games, 0.25)
+             for p in anes_plans(tmp_path, '"all"')}  # fmt: skip
+    assert {"prices", "anchors", "caps"} <= set(found)
+    assert min(found.values()) >= 0.95, found

@@ -108,6 +108,32 @@ def test_kills_while_a_map_is_made(tmp_path: Path) -> None:
     assert not list(out.rglob("*.part"))
 
 
+def test_kills_while_plans_are_found(tmp_path: Path) -> None:
+    """A kill after each of four levers of six; finished levers are not tried again."""
+    more = '\n[[steer]]\nlever = "all"\nshare = 0.05\nsure = 0.1\ndraws = 60\n'
+    study = small_study(tmp_path, draws=64, more=more)
+    study.write_text(study.read_text().replace("attractiveness = 4.0", "attractiveness = 30.0"))
+    process = start(study, tmp_path / "whole", tmp_path / "log")
+    process.communicate()
+    assert process.returncode == 0
+    out, kept = tmp_path / "killed", []
+    for i, wanted in enumerate((1, 2, 4, 5)):
+        process = start(study, out, log := tmp_path / f"log{i}")
+        wait_for(log, wanted, "levers of steer 1")
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kept.append(len(list(out.glob(".work/*/steer_1/*.npz"))))
+        assert not (out / "result.json").exists()
+    assert kept == sorted(set(kept)), "the kills did not hit the levers"
+    process = start(study, out, tmp_path / "log-last")
+    process.communicate()
+    assert process.returncode == 0
+    assert (tmp_path / "log-last").read_text().count("levers of steer") <= 7 - kept[-1]
+    assert but_for_seconds(out / "result.json") == but_for_seconds(tmp_path / "whole/result.json")
+    for path in [tmp_path / "whole/report.html", *(tmp_path / "whole").glob("*/steer_1*")]:
+        assert (out / path.relative_to(tmp_path / "whole")).read_bytes() == path.read_bytes()
+
+
 def test_the_comparison_sees_a_changed_digit(tmp_path: Path) -> None:
     """The checker has been seen to fail."""
     a, b = tmp_path / "a", tmp_path / "b"

@@ -112,9 +112,11 @@ def map_(
     write_whole(rows, cells_csv(found).encode())
     drawing: Path | None = figure
     try:
+        from equipoise.inclusion.map_here import here
+        from equipoise.report.map_marks import Marks
         from equipoise.report.map_plots import map_figure
 
-        write_whole(figure, map_figure(found))
+        write_whole(figure, map_figure(found, Marks(here(loaded, found.axes))))
     except MissingExtra as error:
         drawing = None
         settings.note(str(error))

@@ -18,6 +18,7 @@ __all__ = ["game", "study"]
 
 GAME_TOML = """\
 # A game file of equipoise. Solve it with: equipoise solve FILE
+# What would bring everyone in: equipoise steer FILE --share 0.5 --lever all
 # Its keys: equipoise schema game
 
 # Who plays: labels, a number (agents = 1000), or types with counts (a table, [agents]).
@@ -108,6 +109,13 @@ below = 0.0
 # [[map]]
 # x = "attractiveness=0:50:51"
 # y = "diversity=0:5:21"
+
+# A goal: the least change after which every group gets at least a tenth of the weight its size
+# would bring it, in 95 % of the draws; "all" tries every lever alone. As many as you like.
+# [[steer]]
+# lever = "all"                        # or prices, anchors, diversity, caps, audience, entry
+# share = 0.1                          # or floor = 0.05, or floor = {{rural = 0.05}}
+# sure = 0.95
 
 [report]
 title = "Who is left out"

@@ -79,6 +79,7 @@ def _text(result: dict[str, Any], folder: Path) -> str:
     from equipoise.report.in_short import other_equilibria, thresholds
     from equipoise.report.map_words import map_summary
     from equipoise.report.phrases import merges, plain
+    from equipoise.report.steer_words import steer_summary
     from equipoise.report.tables import interval, named, signed
 
     name = named(result)
@@ -97,7 +98,7 @@ def _text(result: dict[str, Any], folder: Path) -> str:
     level = f"{100 * result['uncertainty']['level']:g} % band"
     head = ("group", "share", "coverage", "top weight", "margin", level, "verdict")
     said = [*merges(result["people"]), *thresholds(result), *other_equilibria(result)]
-    said += map_summary(result)
+    said += [*steer_summary(result), *map_summary(result)]
     return "\n".join(
         [
             *(one_line(keyboard(plain(sentence)).replace("\u00a0", " ")) for sentence in said),

@@ -10,9 +10,12 @@ from typing import Any
 
 from equipoise.errors import MissingExtra
 from equipoise.inclusion.map_result import PhaseMap
+from equipoise.inclusion.plan_path import PlanPath
+from equipoise.report.map_marks import Marks, marks_of
 from equipoise.report.plots import BLUE, FAINT, FIGURES, INK, PAPER, VERMILLION
 
 __all__ = ["draw_all", "inline"]
+from equipoise.report.steer_files import shown_way
 
 DPI = 160
 MAP = (5.0, 4.6)
@@ -23,7 +26,9 @@ VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", PAPER: "var(--paper)", BL
 
 
 def draw_all(
-    result: Mapping[str, Any], maps: Mapping[str, PhaseMap] | None = None
+    result: Mapping[str, Any],
+    maps: Mapping[str, PhaseMap] | None = None,
+    ways: Mapping[str, Mapping[str, PlanPath]] | None = None,
 ) -> dict[str, tuple[bytes, bytes]]:
     """Draw every figure a result has the numbers for.
 
@@ -33,6 +38,8 @@ def draw_all(
         Content of `result.json`.
     maps : mapping of name to PhaseMap, optional
         The study's maps, as `read_maps` gives them.
+    ways : mapping, optional
+        The ways of the study's plans, as `read_ways` gives them.
 
     Returns
     -------
@@ -62,20 +69,40 @@ def draw_all(
         for name, (part, draw) in FIGURES.items():
             if result[part]:
                 out[name] = _saved(draw(result).figure)
+        for row in result.get("steer", ()):
+            drawn = _of_steer(row, shown_way(row, ways or {}))
+            out |= {f"{row['name']}{end}": _saved(figure) for end, figure in drawn.items()}
+        marks = {row["name"]: marks_of(row) for row in result.get("maps", ())}
         for name, found in (maps or {}).items():
-            out |= {f"{name}{end}": _saved(figure) for end, figure in _of_map(found).items()}
+            drawn = _of_map(found, marks[name])
+            out |= {f"{name}{end}": _saved(figure) for end, figure in drawn.items()}
     return out
 
 
-def _of_map(found: PhaseMap) -> dict[str, Any]:
+def _of_steer(row: Mapping[str, Any], way: PlanPath | None) -> dict[str, Any]:
+    """Return the figures of a goal, by the end of their names."""
+    from equipoise.report.steer_plots import before_after, way_figure
+
+    out = {}
+    if row["plans"]:
+        out[""] = before_after(row)[0].figure
+    if way is not None:
+        out["_path"] = way_figure(way).figure
+    return out
+
+
+def _of_map(found: PhaseMap, marks: Marks) -> dict[str, Any]:
     """Return the figures of a map, by the end of their names."""
     from equipoise.report.map_panels import dropping, planes, probabilities
     from equipoise.report.map_plots import phase_map
 
     flat = len(found.axes) == 2
-    out = {"": phase_map(found, size=MAP).figure if flat else planes(found)[0].figure}
+    if flat:
+        out = {"": phase_map(found, size=MAP, marks=marks).figure}
+    else:
+        out = {"": planes(found, marks=marks)[0].figure}
     if dropping(found):
-        out["_draws"] = probabilities(found)[0].figure
+        out["_draws"] = probabilities(found, marks=marks)[0].figure
     return out
 
 

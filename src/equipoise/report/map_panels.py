@@ -13,6 +13,7 @@ from equipoise.display import shortened
 from equipoise.inclusion.map_result import SURE
 from equipoise.inclusion.map_status import Status
 from equipoise.report.map_cells import fill
+from equipoise.report.map_marks import Marks, ring
 from equipoise.report.map_plots import axis_name, draw_lines, steps
 from equipoise.report.plots import FAINT, INK, PAPER
 
@@ -51,7 +52,7 @@ def dropping(found: PhaseMap) -> list[int]:
     return sorted(somewhere.tolist(), key=lambda k: -float(flat[:, k].mean()))[:PANELS]
 
 
-def probabilities(found: PhaseMap) -> list[Axes]:
+def probabilities(found: PhaseMap, *, marks: Marks | None = None) -> list[Axes]:
     """Draw in what share of joint draws each group is left out, a panel a group.
 
     Returns
@@ -73,10 +74,11 @@ def probabilities(found: PhaseMap) -> list[Axes]:
     for axes, k in zip(panels, groups, strict=True):
         draw_lines(axes, [c.points for c in found.boundaries
                           if c.group == found.groups[k] and _here(found, c.z, plane)])  # fmt: skip
+        ring(axes, marks, None if plane is None else float(found.axes[2].values[plane]))
     return panels
 
 
-def planes(found: PhaseMap) -> list[Axes]:
+def planes(found: PhaseMap, *, marks: Marks | None = None) -> list[Axes]:
     """Draw how many groups are left out, a panel a value of the third axis.
 
     Returns
@@ -96,6 +98,7 @@ def planes(found: PhaseMap) -> list[Axes]:
     panels = _panels(found, titles, [counts[i] for i in chosen], names, what)
     for axes, plane in zip(panels, chosen.tolist(), strict=True):
         draw_lines(axes, [c.points for c in found.boundaries if _here(found, c.z, plane)])
+        ring(axes, marks, float(z.values[plane]))
     return panels
 
 

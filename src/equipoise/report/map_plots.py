@@ -18,6 +18,7 @@ from equipoise.errors import BadInput, MissingExtra
 from equipoise.inclusion.map_axes import Axis
 from equipoise.inclusion.map_status import Status
 from equipoise.report.map_cells import fill, sides
+from equipoise.report.map_marks import Marks, draw_marks
 from equipoise.report.plots import FAINT, INK, PAPER, VERMILLION
 
 if TYPE_CHECKING:
@@ -76,7 +77,13 @@ def axis_name(axis: Axis) -> str:
     return words[axis.kind]
 
 
-def phase_map(found: PhaseMap, *, plane: int = 0, size: tuple[float, float] = SIZE) -> Axes:
+def phase_map(
+    found: PhaseMap,
+    *,
+    plane: int = 0,
+    size: tuple[float, float] = SIZE,
+    marks: Marks | None = None,
+) -> Axes:
     """Draw how many groups are excluded in every cell, with the exact boundaries.
 
     Parameters
@@ -86,6 +93,8 @@ def phase_map(found: PhaseMap, *, plane: int = 0, size: tuple[float, float] = SI
         Which value of the third axis, for a map of three.
     size : (float, float)
         Width and height of the figure in inches.
+    marks : Marks, optional
+        Where the game itself lies, and where plans for it end.
 
     Returns
     -------
@@ -106,7 +115,9 @@ def phase_map(found: PhaseMap, *, plane: int = 0, size: tuple[float, float] = SI
     draw_lines(axes, [curve.points for curve in lines])
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(y[0], y[-1])
-    _name_lines(axes, [(curve.group, curve.points) for curve in lines])
+    flat = marks if len(found.axes) == 2 else None
+    taken = draw_marks(axes, flat) if flat is not None else []
+    _name_lines(axes, [(curve.group, curve.points) for curve in lines], taken)
     _dress(axes, found, plane)
     title = "groups that no agent serves"
     if found.below > 0:
@@ -192,7 +203,9 @@ def _count_key(
     key.get_title().set_color(INK)
 
 
-def _name_lines(axes: Axes, lines: Sequence[tuple[str, FloatArray]]) -> None:
+def _name_lines(
+    axes: Axes, lines: Sequence[tuple[str, FloatArray]], marked: Sequence[FloatArray]
+) -> None:
     """Write each line's group along it, where the line is longest inside the frame and free."""
     from matplotlib.patheffects import withStroke
 
@@ -201,7 +214,7 @@ def _name_lines(axes: Axes, lines: Sequence[tuple[str, FloatArray]]) -> None:
     frame = axes.get_window_extent()
     seen_lines = [(group, axes.transData.transform(points)) for group, points in lines]
     seen_lines.sort(key=lambda line: -_length(line[1]))
-    taken: list[FloatArray] = []
+    taken = [axes.transData.transform(point) for point in marked]
     for group, seen in seen_lines:
         wide = 5.6 * len(shortened(group, 26)) * figure.dpi / 72
         total = _length(seen)
@@ -310,7 +323,7 @@ def probability_map(found: PhaseMap, group: str, *, plane: int = 0) -> Axes:
     return axes
 
 
-def map_figure(found: PhaseMap) -> bytes:
+def map_figure(found: PhaseMap, marks: Marks | None = None) -> bytes:
     """Return the figure of a map as a PNG file, the same bytes for the same map."""
     import warnings
 
@@ -321,6 +334,6 @@ def map_figure(found: PhaseMap) -> bytes:
     with matplotlib.rc_context({"font.family": ["DejaVu Sans"]}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         out = io.BytesIO()
-        figure: Any = phase_map(found).figure
+        figure: Any = phase_map(found, marks=marks).figure
         figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
     return out.getvalue()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from equipoise.report.map_marks import marks_words
 from equipoise.report.phrases import OPEN, count, label, listed
+from equipoise.report.steer_words import LEVERS
 from equipoise.report.tables import Column, Table, interval, named, percent
 
 __all__ = ["draws_caption", "map_caption", "map_heading", "map_summary", "map_tables"]
@@ -108,7 +110,8 @@ def map_caption(row: Row, result: Result) -> str:
     text = _capital(_anywhere(row, level))
     if row["any"]["surely"] is not None and row["any"]["share"]:
         text += f"; for certain on {percent(row['any']['surely'])}"
-    parts = [f"{text}.", _first(row), _held(row, result), _checked(row), *row["notes"][:-1],
+    parts = [f"{text}.", _first(row), marks_words(row, LEVERS), _held(row, result),
+             _checked(row), *row["notes"][:-1],
              _asked(row, result), "Shares of the map depend on the ranges drawn."]  # fmt: skip
     return " ".join(part for part in parts if part)
 
@@ -126,6 +129,8 @@ def draws_caption(row: Row, result: Result) -> str:
         text += " No cell is undecided."
     if row["boundaries"]:
         text += " Lines: where the group drops out by the point values."
+    if marks_words(row, LEVERS):
+        text += " Circle: this study."
     if len(row["axes"]) == 3:
         text += f" Drawn at the middle value of {_axis(row['axes'][2]['name'])}."
     return f"{text} {_asked(row, result)}".strip()

@@ -13,28 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.display import escaped, html_table
-from equipoise.report.figures import draw_all, inline
+from equipoise.inclusion.plan_path import PlanPath
+from equipoise.report.figures import draw_all
 from equipoise.report.files import make_folder, write_whole
 from equipoise.report.in_short import summary
 from equipoise.report.map_files import cells_csv, read_maps
 from equipoise.report.map_words import draws_caption, map_caption, map_heading, map_tables
-from equipoise.report.phrases import CLOSE, OPEN, plain
+from equipoise.report.page_parts import figure, paragraphs, sentence, table_region
 from equipoise.report.result import read_result
+from equipoise.report.steer_files import read_ways
+from equipoise.report.steer_page import steers
+from equipoise.report.steer_tables import steer_tables, ways_csv
 from equipoise.report.style import CSS
 from equipoise.report.tables import Table, few, tables, to_csv
-from equipoise.report.words import WORDS, caption, certificate, method, specialists
+from equipoise.report.words import WORDS, certificate, method, specialists
 
 __all__ = ["html_page", "write_outputs", "write_report"]
 
 Result = Mapping[str, Any]
-
-MARKS = {
-    "left out": "excluded",
-    "served": "included",
-    "undecided": "undecided",
-    "on the boundary": "boundary",
-}
-"""Cell of a table -> CSS class."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -65,23 +61,31 @@ def write_report(directory: str | os.PathLike[str]) -> Path:
 
 def write_outputs(result: Result, out: Path) -> Path:
     """Write tables (CSV), figures (SVG, PNG) and `report.html`, each whole or absent."""
-    maps = read_maps(result, out)
+    maps, ways = read_maps(result, out), read_ways(result, out)
     folder = make_folder(out / "tables")
-    for name, table in {**tables(result), **map_tables(result)}.items():
+    made = {**tables(result), **steer_tables(result), **map_tables(result)}
+    for name, table in made.items():
         write_whole(folder / f"{name}.csv", to_csv(table).encode())
+    for name, lines in ways.items():
+        write_whole(folder / f"{name}_path.csv", ways_csv(lines).encode())
     for name, found in maps.items():
         write_whole(folder / f"{name}.csv", cells_csv(found).encode())
-    drawn = draw_all(result, maps)
+    drawn = draw_all(result, maps, ways)
     folder = make_folder(out / "figures")
     for name, (svg, png) in drawn.items():
         write_whole(folder / f"{name}.svg", svg)
         write_whole(folder / f"{name}.png", png)
     page = out / "report.html"
-    write_whole(page, html_page(result, {name: svg for name, (svg, _) in drawn.items()}).encode())
+    svgs = {name: svg for name, (svg, _) in drawn.items()}
+    write_whole(page, html_page(result, svgs, ways).encode())
     return page
 
 
-def html_page(result: Result, figures: Mapping[str, bytes]) -> str:
+def html_page(
+    result: Result,
+    figures: Mapping[str, bytes],
+    ways: Mapping[str, Mapping[str, PlanPath]] | None = None,
+) -> str:
     """Return the report as one self-contained HTML page.
 
     Parameters
@@ -90,10 +94,13 @@ def html_page(result: Result, figures: Mapping[str, bytes]) -> str:
         Content of `result.json`, as `read_result` gives it.
     figures : mapping of name to SVG
         As `draw_all` made them.
+    ways : mapping, optional
+        The ways of the study's plans, as `read_ways` gives them.
     """
     made = tables(result)
     parts = [_header(result), "<main>", _short(result), _first(result, made)]
-    parts += [_evidence(result, made, figures), _maps(result, figures), _method(result)]
+    parts += [_evidence(result, made, figures), steers(result, figures, ways or {})]
+    parts += [_maps(result, figures), _method(result)]
     parts += [
         _certificate(result),
         _reproduce(result),
@@ -103,16 +110,6 @@ def html_page(result: Result, figures: Mapping[str, bytes]) -> str:
         "</body></html>\n",
     ]
     return "\n".join(parts)
-
-
-def _sentence(text: str) -> str:
-    """Escape a sentence; labels become isolated from the direction of the text around."""
-    kept = escaped(text).replace("α/β", '<span class="w">α/β</span>')
-    return kept.replace(OPEN, "<bdi>").replace(CLOSE, "</bdi>")
-
-
-def _paragraphs(sentences: list[str]) -> str:
-    return "\n".join(f"<p>{_sentence(text)}</p>" for text in sentences)
 
 
 def _header(result: Result) -> str:
@@ -131,20 +128,8 @@ def _header(result: Result) -> str:
 def _short(result: Result) -> str:
     return (
         '<section class="short" aria-labelledby="short"><h2 id="short">In short</h2>\n'
-        f"{_paragraphs(summary(result))}\n"
+        f"{paragraphs(summary(result))}\n"
         '<p class="more">What the words mean: <a href="#words">Words</a>, at the end.</p></section>'
-    )
-
-
-def _table(table: Table, *, drop: tuple[str, ...] = ()) -> str:
-    """Return a table in a region that scrolls on a narrow screen and can be reached by key."""
-    kept = [i for i, column in enumerate(table.columns) if column.head not in drop]
-    cells = [[row[i] for i in kept] for row in table.cells()]
-    head = [table.columns[i].head for i in kept]
-    label = escaped(table.name.replace("_", " "))
-    made = html_table(head, cells, caption=table.caption, marks=MARKS, texts=table.texts)
-    return (
-        f'<div class="scroll" role="region" aria-label="Table: {label}" tabindex="0">{made}</div>'
     )
 
 
@@ -154,12 +139,12 @@ def _first(result: Result, made: Mapping[str, Table]) -> str:
     if "critical_incentives" in made:
         out.append(
             "<section><h2>From which incentive on is each group left out?</h2>\n"
-            f"{_table(made['critical_incentives'])}{_note(result)}</section>"
+            f"{table_region(made['critical_incentives'])}{_note(result)}</section>"
         )
     if "welfare" in made:
         out.append(
             "<section><h2>Who gains, who loses against proportional service?</h2>\n"
-            f"{_table(made['welfare'])}</section>"
+            f"{table_region(made['welfare'])}</section>"
         )
     return '<div class="two">' + "\n".join(out) + "</div>" if out else ""
 
@@ -172,29 +157,14 @@ def _note(result: Result) -> str:
         f"weight {result['settings']['diversity']:g}), and no such ratio is known: compare with "
         "the verdicts below, not with α/β."
     )
-    return f"<p>{_sentence(text)}</p>"
-
-
-def _figure(
-    name: str, result: Result, figures: Mapping[str, bytes], text: str | None = None
-) -> str:
-    if name not in figures:
-        return ""
-    text = text or caption(name, result)
-    alt = escaped(plain(f"Figure: {name.replace('_', ' ')}. {text}"))
-    return (
-        '<figure><div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{escaped(name.replace("_", " "))}, figure">'
-        f'<div role="img" aria-label="{alt}">{inline(figures[name], name)}</div></div>'
-        f"<figcaption>{_sentence(text)}</figcaption></figure>"
-    )
+    return f"<p>{sentence(text)}</p>"
 
 
 def _evidence(result: Result, made: Mapping[str, Table], figures: Mapping[str, bytes]) -> str:
     out = ['<section class="evidence"><h2>Who is served, and who is left out</h2>']
-    out += [_table(made["exclusion"]), _by_agent(result)]
+    out += [table_region(made["exclusion"]), _by_agent(result)]
     if "topics" in figures:
-        out.append(f"<h3>Topic by topic</h3>{_figure('topics', result, figures)}")
+        out.append(f"<h3>Topic by topic</h3>{figure('topics', result, figures)}")
         out.append(_topic_notes(result))
     out.append('<div class="two">')
     for heading, name in (
@@ -204,7 +174,7 @@ def _evidence(result: Result, made: Mapping[str, Table], figures: Mapping[str, b
         ("Who serves whom", "profile"),
     ):
         if name in figures:
-            out.append(f"<div><h3>{heading}</h3>{_figure(name, result, figures)}</div>")
+            out.append(f"<div><h3>{heading}</h3>{figure(name, result, figures)}</div>")
     return "\n".join(out) + "</div></section>"
 
 
@@ -217,13 +187,13 @@ def _maps(result: Result, figures: Mapping[str, bytes]) -> str:
     out = ["<section><h2>Who is left out under other incentives</h2>"]
     for row in rows:
         name = row["name"]
-        out.append(f'<h3>{_sentence(map_heading(row))}</h3><div class="two">')
-        out.append(f"<div>{_figure(name, result, figures, map_caption(row, result))}</div>")
+        out.append(f'<h3>{sentence(map_heading(row))}</h3><div class="two">')
+        out.append(f"<div>{figure(name, result, figures, map_caption(row, result))}</div>")
         draws = f"{name}_draws"
         if draws in figures:
             text = draws_caption(row, result)
-            out.append(f"<div>{_figure(draws, result, figures, text)}</div>")
-        out.append(f"</div>{_table(made[f'{name}_groups'])}")
+            out.append(f"<div>{figure(draws, result, figures, text)}</div>")
+        out.append(f"</div>{table_region(made[f'{name}_groups'])}")
     return "\n".join(out) + "</section>"
 
 
@@ -265,7 +235,7 @@ def _method(result: Result) -> str:
     )
     return (
         "<section><h2>How this was found</h2>\n"
-        f"{_paragraphs(method(result))}"
+        f"{paragraphs(method(result))}"
         f'<div class="scroll" role="region" aria-label="Table: groups" tabindex="0">{made}</div>'
         "</section>"
     )
@@ -274,8 +244,8 @@ def _method(result: Result) -> str:
 def _certificate(result: Result) -> str:
     return (
         "<section><h2>The certificate: what is proved, and what is not</h2>\n"
-        f"{_paragraphs(certificate(result))}<details><summary>For specialists</summary>"
-        f"{_paragraphs(specialists(result))}</details></section>"
+        f"{paragraphs(certificate(result))}<details><summary>For specialists</summary>"
+        f"{paragraphs(specialists(result))}</details></section>"
     )
 
 

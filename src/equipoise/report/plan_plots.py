@@ -27,12 +27,18 @@ __all__ = ["drawn", "levers", "plan"]
 GREY = "#9aa1ab"
 
 
-def plan(found: PlanPath) -> Axes:
+def plan(
+    found: PlanPath, *, size: tuple[float, float] = (7.2, 4.4), name: str | None = None
+) -> Axes:
     """Draw the coverage of every group as a lever moves from no change to its plan.
 
     Parameters
     ----------
     found : PlanPath
+    size : (float, float)
+        Width and height of the figure in inches.
+    name : str, optional
+        What the lever is called; default its own name.
 
     Returns
     -------
@@ -40,7 +46,7 @@ def plan(found: PlanPath) -> Axes:
         Blue: groups that gain; vermillion, dashed: groups that lose; grey: unchanged. A circle on
         the right edge: a floor that was asked for.
     """
-    axes = new_axes((7.2, 4.4))
+    axes = new_axes(size)
     gain = found.coverage[-1] - found.coverage[0]
     percent = 100 * found.share
     for k in range(len(found.groups)):
@@ -56,7 +62,9 @@ def plan(found: PlanPath) -> Axes:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     name_ends(axes, found.groups, found.coverage[-1])
-    axes.set_xlabel(f"share of the change made, % ({found.lever})", color=INK, fontsize=10.5)
+    axes.set_xlabel(
+        f"share of the change made, % ({name or found.lever})", color=INK, fontsize=10.5
+    )
     axes.set_ylabel("coverage (mean weight)", color=INK, fontsize=10.5)
     return axes
 

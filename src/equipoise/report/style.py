@@ -52,6 +52,7 @@ figcaption{color:var(--soft);max-width:68ch;font-size:.95rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem}
 @media(max-width:40rem){dl{display:block}dd{margin:0 0 .6rem}tbody th{max-width:9.5rem}}
 dt{font-weight:600}dd{margin-left:0}dd ul{margin:0;padding-left:1.1rem}
+.advice{padding-left:1.2rem}.advice li{margin:.5rem 0}
 .more{color:var(--soft);font-size:.95rem}
 code,pre{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:.9rem}
 pre{background:var(--panel);padding:.8rem 1rem;overflow-x:auto;white-space:pre-wrap}

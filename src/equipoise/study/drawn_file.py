@@ -88,6 +88,10 @@ class FileSource:
         """Return the draws of the file by field path."""
         return {key: array[: self.draws] for key, array in self.drawn.items()}
 
+    def joint_draws(self, game: AlignmentGame, count: int) -> Chunk:
+        """Return the first `count` draws of the file by field path."""
+        return {key: array[:count] for key, array in self.drawn.items()}
+
     @property
     def meets(self) -> bool:
         """Whether agents look at each other at all."""

@@ -23,7 +23,14 @@ from equipoise.study.file_models import StudyModel
 from equipoise.study.people import PanelSource
 from equipoise.study.workspace import Workspace
 
-__all__ = ["draws_piece", "make_draws", "open_source"]
+__all__ = [
+    "draws_piece",
+    "given_source",
+    "lent_source",
+    "make_draws",
+    "open_source",
+    "source_of",
+]
 
 FloatArray = NDArray[np.float64]
 Chunk = dict[str, FloatArray]
@@ -42,13 +49,24 @@ def open_source(study: StudyModel, folder: Path) -> Source:
 
 def draws_piece(study: str, folder: str, digest: str, start: int, count: int) -> Chunk:
     """Solve draws `start` … `start + count - 1`; see `PanelSource.chunk`."""
+    return source_of(study, folder, digest).chunk(start, count)
+
+
+def source_of(study: str, folder: str, digest: str) -> Source:
+    """Return the source of a piece: lent by the study in this process, or read once.
+
+    Raises
+    ------
+    BadInput
+        Its people are not those the study was started with.
+    """
     source = _LENT.get((study, folder)) or _opened(study, folder)
     if source.digest != digest:
         raise BadInput(
             "the people of the study are not the same where a worker reads them; run the study "
             "again with unchanged files that all workers see"
         )
-    return source.chunk(start, count)
+    return source
 
 
 @functools.lru_cache(maxsize=1)
@@ -57,7 +75,8 @@ def _opened(study: str, folder: str) -> Source:
 
 
 @contextlib.contextmanager
-def _lent(key: tuple[str, str], source: Source) -> Iterator[None]:
+def lent_source(key: tuple[str, str], source: Source) -> Iterator[None]:
+    """Lend a source to the pieces of this very process while the block runs."""
     _LENT[key] = source
     try:
         yield
@@ -104,7 +123,7 @@ def make_draws(
         note("nothing to do: everything was already computed; the report is written afresh")
     elif before:
         note(f"resuming: {before:,} of {total:,} draws done")
-    given = _given(source, folder)
+    given = given_source(source, folder)
     pieces: list[dict[str, Any]] = [
         {"study": given[0], "folder": given[1], "digest": source.digest, "start": start,
          "count": min(chunk, total - start)}
@@ -119,7 +138,7 @@ def make_draws(
             tell(done, total, what)
 
     try:
-        with _lent(given, source):
+        with lent_source(given, source):
             parts = [
                 part
                 for _, part in run(engine or Here(), draws_piece, pieces, store=store, names=names,
@@ -133,7 +152,7 @@ def make_draws(
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def _given(source: Source, folder: Path) -> tuple[str, str]:
+def given_source(source: Source, folder: Path) -> tuple[str, str]:
     """Return a study and its folder as arguments of pieces."""
     data = source.study.model_dump(mode="json", exclude_none=True, exclude={"report"})
     return json.dumps(data, sort_keys=True), str(folder.resolve())

@@ -13,6 +13,7 @@ TABLES: Mapping[str, str] = {
     "uncertainty": "Joint bootstrap draws of the respondents.",
     "exclusion": "When a group counts as left out.",
     "map": "Who is left out over two or three incentives; one table per map, as many as wanted.",
+    "steer": "The least change after which nobody is left out; one table per goal.",
     "report": "What stands at the head of the report.",
 }
 """Table of a study file -> what it says."""
@@ -137,6 +138,46 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "refine": (
             "Where agents differ: start this many halvings coarser and refine where the "
             "excluded set changes; 0 solves every cell."
+        ),
+    },
+    "steer": {
+        "lever": (
+            "What may be changed: prices (pay per unit of weight), anchors (targets), diversity, "
+            "caps (less attractiveness), audience (whose attention counts), entry (one agent "
+            'more). A list: these together. "all": every lever the game has, each alone, side by '
+            "side."
+        ),
+        "floor": (
+            "Least coverage: a number for every group, or a table, `{GROUP = number}`. A goal "
+            "needs `floor`, `share`, `served_by` or `max_distance`, or several of them."
+        ),
+        "share": (
+            "Least coverage of every group as this fraction of its share of the public; in a draw, "
+            "of its share in that draw."
+        ),
+        "served_by": "So many agents serve every group, each with at least `weight`.",
+        "weight": "With `served_by`: what counts as serving; default 0.01.",
+        "max_distance": (
+            "Largest L1 distance of coverage from the public's shares; 0 is proportional service."
+        ),
+        "sure": (
+            "The goal has to hold in this share of joint draws; default 0.95 where the study has "
+            "draws. 0: the point values only."
+        ),
+        "draws": (
+            "How many of the study's joint draws are used: half to find a plan, half to say how "
+            "often it holds; default 400, or all there are."
+        ),
+        "within": (
+            "In place of draws: the goal holds also when attractiveness, consistency and diversity "
+            "are off by this share, each on its own."
+        ),
+        "who": "With anchors: the agents whose targets may move; default all.",
+        "budget": "With several levers together: the most they may cost, all costs added up.",
+        "bounds": (
+            "Limits by lever: `prices`, the largest price, a number or by group; `diversity`, the "
+            "least and the largest weight; `caps`, the least weight of attractiveness; `audience`, "
+            "the least and the largest multiple of a group's share (default 0.5 and 2)."
         ),
     },
     "report": {

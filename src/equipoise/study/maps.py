@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.gamefile_sections import at_field
 from equipoise.inclusion.map_axes import Axis, axis, check_axes
 from equipoise.inclusion.map_first import first_out
+from equipoise.inclusion.map_here import here, moved_to
 from equipoise.inclusion.map_result import PhaseMap
 from equipoise.inclusion.phase_map import phase_map
 from equipoise.report.files import make_folder, write_whole
@@ -43,6 +44,7 @@ def make_maps(
     study: StudyModel,
     source: Source,
     drawn: Chunk | None,
+    steers: Sequence[Mapping[str, Any]],
     workspace: Workspace,
     out: Path,
     *,
@@ -56,6 +58,8 @@ def make_maps(
     study, source : as of `make_result`
     drawn : dict of arrays or None
         All joint draws of the study.
+    steers : sequence of dict
+        What `make_steers` says of the study's plans: those that move along axes are marked.
     workspace : Workspace
         Keeps finished chunks, so that a killed study goes on.
     out : Path
@@ -71,8 +75,25 @@ def make_maps(
         content = found.to_npz()
         write_whole(make_folder(out / "arrays") / f"{name}.npz", content)
         digest = hashlib.sha256(content).hexdigest()
-        rows.append({"name": name, **_row(found, study.uncertainty.level), "sha256": digest})
+        marks = _marks(_game(table, source), found.axes, steers)
+        row = _row(found, study.uncertainty.level)
+        rows.append({"name": name, **row, **marks, "sha256": digest})
     return rows
+
+
+def _marks(
+    game: AlignmentGame, axes: Sequence[Axis], steers: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return where the study itself lies on a map, and where its plans end there."""
+    now = here(game, axes)
+    plans = []
+    if now is not None:
+        for steer in steers:
+            for plan in steer["plans"]:
+                end = moved_to(plan["change"], plan["lever"], now, axes)
+                if end is not None:
+                    plans.append({"steer": steer["name"], "lever": plan["lever"], "to": list(end)})
+    return {"here": None if now is None else list(now), "plans": plans}
 
 
 def _axes(table: MapTable) -> list[Axis]:

@@ -152,6 +152,14 @@ class PanelSource:
             out["consistency.anchor"] = drawn["anchor"][:, 0]
         return out
 
+    def joint_draws(self, game: AlignmentGame, count: int) -> Chunk:
+        """Return the first `count` joint draws by field path, as `map_draws`, drawn again."""
+        drawn = self.panel.draws(count, self.study.uncertainty.seed)
+        people = Measured(drawn.shares, drawn.agreement, drawn.appeal, drawn.kernel)
+        chunk = {"shares": people.shares, "appeal": people.appeal[:, None],
+                 "kernel": people.kernel, "anchor": self.anchor(people)[:, None]}  # fmt: skip
+        return self.map_draws(chunk, game)
+
     def _game(self, people: Measured, *, diversity: bool = False) -> AlignmentGame:
         table = self.table
         held = KLConsistency if table.form == "kl" else Consistency

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from equipoise.study.key_texts import TABLES
-from equipoise.study.study_file import schema
+from equipoise.study.study_file import MANY, schema
 
 __all__ = ["reference"]
 
@@ -32,6 +32,7 @@ KINDS = {
     "integer": "whole number",
     "number": "number",
     "boolean": "true or false",
+    "object": "table",
 }
 
 
@@ -47,7 +48,7 @@ def reference() -> str:
     parts = [HEAD]
     for table, text in TABLES.items():
         model = data["$defs"][f"{table.title()}Table"]
-        name = f"[[{table}]]" if table == "map" else f"[{table}]"
+        name = f"[[{table}]]" if table in MANY else f"[{table}]"
         parts.append(f"## `{name}`\n\n{text}\n\n| key | value | default | meaning |")
         parts[-1] += "\n|---|---|---|---|\n" + "".join(
             f"| `{key}` | {_kind(part)} | {_default(part)} | {part['description']} |\n"
@@ -64,7 +65,10 @@ def _kind(part: Mapping[str, Any]) -> str:
         return " or ".join(f'`"{value}"`' for value in part["enum"])
     if part["type"] != "array":
         return KINDS[part["type"]] + _range(part)
-    inside = part.get("items", {}).get("type", "string")
+    items = part.get("items", {})
+    if "enum" in items:
+        return "list of these"
+    inside = items.get("type", "string")
     names = [inside] if isinstance(inside, str) else inside
     return "list of " + " or ".join({"string": "texts", "number": "numbers"}[n] for n in names)
 

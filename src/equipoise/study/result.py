@@ -37,6 +37,7 @@ def make_result(
     source: PanelSource | FileSource,
     points: Mapping[str | None, Equilibrium],
     drawn: Chunk | None,
+    steers: Sequence[Mapping[str, Any]],
     maps: Sequence[Mapping[str, Any]],
     identity: str,
 ) -> dict[str, Any]:
@@ -52,6 +53,8 @@ def make_result(
         The certified point equilibria.
     drawn : dict of arrays or None
         All draws, as `PanelSource.chunk` describes them.
+    steers : sequence of dict
+        What `make_steers` says of every goal.
     maps : sequence of dict
         What `make_maps` says of every map.
     identity : str
@@ -74,6 +77,7 @@ def make_result(
         **_game(equilibrium, study.exclusion.below, _of(drawn, 0), level),
         "welfare": _welfare(source, equilibrium, drawn, level),
         "topics": _topics(study, source, points, drawn),
+        "steer": list(steers),
         "maps": list(maps),
         "certificate": _certificate(equilibrium),
         "reproduce": {

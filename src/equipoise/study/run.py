@@ -28,6 +28,7 @@ from equipoise.study.file_models import StudyModel
 from equipoise.study.maps import check_maps, make_maps
 from equipoise.study.people import PanelSource
 from equipoise.study.result import make_result
+from equipoise.study.steers import check_steers, make_steers
 from equipoise.study.study_copy import check_copy, write_copy
 from equipoise.study.study_file import plain_study, read_study
 from equipoise.study.workspace import Workspace
@@ -55,8 +56,9 @@ def run_study(
     r"""Run a study file from people to a report.
 
     Loads the panel, builds the game, solves and certifies it, solves every bootstrap draw,
-    makes the maps, and writes `result.json`, tables (CSV), figures (SVG, PNG), arrays of maps
-    (NPZ), `report.html` and the study as it was run, `study.toml`, into `out`.
+    finds the plans, makes the maps, and writes `result.json`, tables (CSV), figures (SVG, PNG),
+    arrays of plans and maps (NPZ), `report.html` and the study as it was run, `study.toml`, into
+    `out`.
 
     Parameters
     ----------
@@ -74,8 +76,8 @@ def run_study(
     chunk : int
         Draws between two saves.
     engine : Local or Ray, optional
-        Where draws and maps are made; default this process. Files do not depend on it. Workers
-        read the study's people themselves: their files lie where all of them see them.
+        Where draws, plans and maps are made; default this process. Files do not depend on it.
+        Workers read the study's people themselves: their files lie where all of them see them.
 
     Returns
     -------
@@ -103,6 +105,7 @@ def run_study(
     with at_field(path.name):
         source = open_source(study, path.parent)
         check_maps(study, source)
+        check_steers(study, source)
     check_copy(path, out)
     identity = _identity(study, source)
     with Workspace.opened(out, _work_key(identity, chunk)) as workspace:
@@ -113,8 +116,11 @@ def run_study(
         )  # fmt: skip
         _check_gaps(drawn, study.solve.tol)
         with at_field(path.name):
-            maps = make_maps(study, source, drawn, workspace, out, engine=engine, tell=tell)
-        result = make_result(study, source, points, drawn, maps, identity)
+            steers = make_steers(
+                study, source, path.parent, workspace, out, engine=engine, tell=tell
+            )
+            maps = make_maps(study, source, drawn, steers, workspace, out, engine=engine, tell=tell)
+        result = make_result(study, source, points, drawn, steers, maps, identity)
         tell(0, 0, "writing tables, figures and the report")
         write_outputs(result, out)
         write_copy(study, path, out)

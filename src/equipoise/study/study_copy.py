@@ -9,6 +9,7 @@ from equipoise.errors import BadInput
 from equipoise.game.gamefile_text import to_toml
 from equipoise.report.files import write_whole
 from equipoise.study.file_models import StudyModel
+from equipoise.study.study_file import MANY
 
 __all__ = ["NAME", "check_copy", "write_copy"]
 
@@ -47,10 +48,12 @@ def write_copy(study: StudyModel, path: Path, out: Path) -> None:
         data["game"] = {"file": data["game"]["file"]}
     if not study.report.authors:
         del data["report"]["authors"]
-    maps = data.pop("map")
+    several = {name: data.pop(name) for name in MANY}
     text = HEAD + to_toml(data)
-    for one in maps:
-        text += "\n[[map]]\n" + to_toml(one)
+    for name, tables in several.items():
+        for one in tables:
+            # One table at a time, so that tables inside it stand in braces on one line.
+            text += to_toml({name: one}).replace(f"[{name}]", f"\n[[{name}]]", 1)
     write_whole(copy, text.encode())
 
 

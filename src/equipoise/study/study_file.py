@@ -16,12 +16,15 @@ from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import parse, read_text
 from equipoise.inclusion.map_axes import axis
 from equipoise.study.file_models import LATER, MapTable, StudyModel
+from equipoise.study.steer_models import at_table, check_steer
 
-__all__ = ["fewest_draws", "plain_study", "read_study", "schema", "study_from_dict"]
+__all__ = ["MANY", "fewest_draws", "plain_study", "read_study", "schema", "study_from_dict"]
 
 ONLY_NAME = ("year", "groups")
 ONLY_FILE = ("weight", "strata", "cluster", "ratings", "missing", "user_missing",
              "dont_know_codes", "order", "lonely_psu")  # fmt: skip
+MANY = ("map", "steer")
+"""Tables in two brackets, of which a study has several."""
 
 
 def schema() -> dict[str, Any]:
@@ -30,7 +33,7 @@ def schema() -> dict[str, Any]:
     Examples
     --------
     >>> sorted(schema()["properties"])
-    ['exclusion', 'game', 'map', 'panel', 'report', 'solve', 'uncertainty']
+    ['exclusion', 'game', 'map', 'panel', 'report', 'solve', 'steer', 'uncertainty']
     """
     out = StudyModel.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **out}
@@ -104,8 +107,9 @@ def plain_study(study: StudyModel) -> dict[str, Any]:
     for table in ("panel", "game"):
         if "file" in data.get(table, {}):
             data[table]["file"] = Path(data[table]["file"]).name
-    if not data["map"]:
-        del data["map"]
+    for table in MANY:
+        if not data[table]:
+            del data[table]
     return data
 
 
@@ -135,6 +139,9 @@ def _check(study: StudyModel, data: Mapping[str, Any]) -> None:
     for number, one in enumerate(study.map, start=1):
         with at_field(f"[[map]] {number}"):
             _check_names(one)
+    for number, goal in enumerate(study.steer, start=1):
+        with at_table(number):
+            check_steer(goal)
 
 
 def _check_names(table: MapTable) -> None:
