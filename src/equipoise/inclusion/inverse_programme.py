@@ -133,7 +133,8 @@ def free_directions(names: tuple[str, ...], stacked: FloatArray) -> tuple[dict[s
         values = np.concatenate([values, np.zeros(k - values.size)])
         null = values <= 1e-9 * max(1.0, float(values.max()))
         directions = right[null] / unit
-    if len(directions) <= 1:
+    scale = directions[:, names.index("consistency")]
+    if len(directions) <= 1 and (np.abs(scale) > 1e-9 * np.abs(directions).max()).all():
         return ()
     return tuple(
         {name: float(d) for name, d in zip(names, row / np.abs(row).max(), strict=True)}
