@@ -194,9 +194,7 @@ def clarabel_prices(game: eq.AlignmentGame, floors: FloatArray) -> FloatArray:
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
     cones = [clarabel.ZeroConeT(n), clarabel.NonnegativeConeT(n * k + k)]
     upper = sp.csc_matrix(sp.triu(p))
-    found = clarabel.DefaultSolver(
-        upper, -form.scores.reshape(-1), a, b, cones, settings
-    ).solve()
+    found = clarabel.DefaultSolver(upper, -form.scores.reshape(-1), a, b, cones, settings).solve()
     assert "Solved" in str(found.status)
     return np.asarray(found.z)[-k:] / n
 

@@ -235,9 +235,11 @@ def cheapest(
         lines = [np.linspace(a, b, grid) for a, b in zip(outside.low, outside.high, strict=True)]
         for point in np.stack(np.meshgrid(*lines), axis=-1).reshape(-1, d):
             judge(point)
-    first = np.clip(np.array([outside.setting(z) for z in settings]), outside.low, outside.high)
-    bounds = list(zip(outside.low, outside.high, strict=True))
-    evolve(judge, bounds, maxiter=rounds, popsize=crowd, rng=seed, x0=first[0], tol=1e-10,
+    raw = np.array([outside.setting(z) for z in settings])
+    low = np.minimum(outside.low, raw.min(axis=0)) - 1e-9
+    high = np.maximum(outside.high, raw.max(axis=0)) + 1e-9
+    bounds = list(zip(low, high, strict=True))
+    evolve(judge, bounds, maxiter=rounds, popsize=crowd, rng=seed, x0=raw[0], tol=1e-10,
            polish=False)  # fmt: skip
     return best
 

@@ -125,9 +125,7 @@ def _goal(
             return eq.Goal(floors)
 
 
-def _lever(
-    game: eq.AlignmentGame, kind: str, rng: np.random.Generator
-) -> tuple[Lever, Outside]:
+def _lever(game: eq.AlignmentGame, kind: str, rng: np.random.Generator) -> tuple[Lever, Outside]:
     k = len(game.groups)
     match kind:
         case "prices":
