@@ -114,7 +114,7 @@ def caps(game: eq.AlignmentGame, common: bool) -> Outside:
     share = game.agents.counts / game.agents.counts.sum()
 
     def make(p: FloatArray) -> tuple[eq.AlignmentGame, Callable[[FloatArray], float]]:
-        fresh = np.minimum(now, p[0]) if common else np.array(p)
+        fresh = np.maximum(np.minimum(now, p[0]) if common else np.minimum(now, p), 0.0)
         cost = float(share @ np.abs(now - fresh))
         return game.replace(eq.Attractiveness(drawn.values, fresh)), lambda x: cost
 
