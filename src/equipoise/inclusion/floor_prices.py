@@ -250,7 +250,8 @@ def _complementary(
         matrix = slope / scale + lift * np.eye(q.size)
         found = pivot(matrix, q, np.ones(q.size))
         if found is not None:
-            z = found[0] / scale
+            with np.errstate(over="ignore"):
+                z = found[0] / scale
             if np.isfinite(z).all() and z.max() <= max(most, float(prices.max())):
                 return np.maximum(z, 0.0)
     return None

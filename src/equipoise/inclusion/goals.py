@@ -81,6 +81,8 @@ class Goal:
     ) -> None:
         if floors is not None and not isinstance(floors, Mapping):
             floors = _numbers(floors)
+        elif not floors:
+            floors = None
         if isinstance(floors, Mapping):
             for label, floor in floors.items():
                 _check_floor(f'floors: the floor of "{label}"', floor)
@@ -131,32 +133,43 @@ class Goal:
         """Raise `BadInput` when no mixtures of this game's agents meet the goal."""
         floors = self.floor_array(game)
         reachable(game, floors).refuse()
-        n, labels = len(game.groups), game.groups.labels
         if self.served_by:
-            if self.served_by > game.agents.total:
+            self._check_service(game)
+            needed = np.maximum(floors, self.served_by * self.weight / game.agents.total)
+            if needed.sum() > 1 + 1e-12:
                 raise BadInput(
-                    f"served_by: {self.served_by} agents, but the game has {game.agents.total}"
+                    f"floors and served_by: together they need {needed.sum():.6g} of all weight; "
+                    "lower the floors, or ask for less weight"
                 )
-            able = most_coverage(game) * game.agents.total
-            for k in np.flatnonzero(able < self.served_by - 1e-9):
-                raise BadInput(
-                    f'served_by: only {able[k]:.0f} agents may serve "{labels[k]}" at all (the KL '
-                    "anchors of the others are 0 there); ask for fewer, or give it an anchor"
-                )
-            room = game.agents.total - n * self.served_by * self.weight
-            if room < -1e-12:
-                most = game.agents.total / (n * self.served_by)
-                raise BadInput(
-                    f"served_by: {self.served_by} agents with {self.weight:g} each for {n} groups "
-                    f"is more than all their weight; ask for a weight of at most {most:.6g}"
-                )
+            floors = needed
         if self.max_distance is not None:
             nearest = 2 * float(np.maximum(floors - game.groups.shares, 0).sum())
             if nearest > self.max_distance + 1e-12:
+                what = "floors and service" if self.served_by else "floors"
                 raise BadInput(
-                    f"max_distance: the floors alone put coverage {nearest:.6g} from the public's "
-                    f"shares; allow at least that, or lower the floors"
+                    f"max_distance: the {what} alone put coverage {nearest:.6g} from the public's "
+                    f"shares; allow at least that, or ask for less"
                 )
+
+    def _check_service(self, game: AlignmentGame) -> None:
+        """Raise `BadInput` when no assignment of agents to groups serves them all."""
+        n, total, labels = len(game.groups), int(game.agents.total), game.groups.labels
+        if self.served_by > total:
+            raise BadInput(f"served_by: {self.served_by} agents, but the game has {total}")
+        able = most_coverage(game) * total
+        for k in np.flatnonzero(able < self.served_by - 1e-9):
+            raise BadInput(
+                f'served_by: only {able[k]:.0f} agents may serve "{labels[k]}" at all (the KL '
+                "anchors of the others are 0 there); ask for fewer, or give it an anchor"
+            )
+        # Whole groups per agent: some agent has to serve at least so many.
+        each = -(-n * self.served_by // total)
+        if each * self.weight > 1 + 1e-12:
+            raise BadInput(
+                f"served_by: {self.served_by} of {total} agents for each of {n} groups makes some "
+                f"agent serve {each}, which is more than all its weight with {self.weight:g} for "
+                f"each; ask for a weight of at most {1 / each:.6g}"
+            )
 
     def slack(self, game: AlignmentGame, profile: Profile) -> Slack:
         """Return by how much each requirement is exceeded, in weight."""

@@ -133,7 +133,9 @@ def free_directions(names: tuple[str, ...], stacked: FloatArray) -> tuple[dict[s
         values = np.concatenate([values, np.zeros(k - values.size)])
         null = values <= 1e-9 * max(1.0, float(values.max()))
         directions = right[null] / unit
-    if len(directions) <= 1:
+    # One direction is the scale of an equilibrium, unless consistency has no part in it.
+    scale = np.abs(directions[:, names.index("consistency")])
+    if not len(directions) or (len(directions) == 1 and scale[0] > 1e-9 * np.abs(directions).max()):
         return ()
     return tuple(
         {name: float(d) for name, d in zip(names, row / np.abs(row).max(), strict=True)}

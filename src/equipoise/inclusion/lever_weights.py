@@ -154,6 +154,8 @@ class AttractivenessCap(Lever):
 
     def change(self, game: AlignmentGame, setting: FloatArray) -> dict[str, Any]:
         weight = self.term(game).weight
+        if not setting.any():
+            return {}
         if self.common:
             top = float(np.max(weight))
             return {"attractiveness": {"from": top, "to": top + float(setting[0])}}
@@ -198,6 +200,8 @@ def _mean_cost(game: AlignmentGame, price: float, *, common: bool) -> FloatArray
 
 def _weights(name: str, game: AlignmentGame, weight: FloatArray, z: FloatArray) -> dict[str, Any]:
     """Return a change of weights: one for all, or by agent."""
+    if not z.any():
+        return {}
     if z.size == 1 and np.ptp(weight) == 0:
         now = float(np.ravel(weight)[0])
         return {name: {"from": now, "to": now + float(z[0])}}

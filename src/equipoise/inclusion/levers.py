@@ -76,7 +76,8 @@ class Prices(Lever):
         return {g: float(z) for g, z in zip(game.groups.labels, setting, strict=True) if z > 0}
 
     def cost(self, game: AlignmentGame, setting: FloatArray, after: Profile) -> float:
-        return self.price * game.agents.total * float(setting @ after.coverage)
+        # Of the game that `after` is a profile of: a newcomer is paid, too.
+        return self.price * after.agents.total * float(setting @ after.coverage)
 
     def score_shift(self, game: AlignmentGame) -> FloatArray | None:
         n = len(game.groups)
@@ -190,9 +191,16 @@ class Together(Lever):
         boxes = [lever.box(game) for lever in self.levers]
         return np.concatenate([b[0] for b in boxes]), np.concatenate([b[1] for b in boxes])
 
+    def base(self, game: AlignmentGame) -> AlignmentGame:
+        for lever in self.levers:
+            game = lever.base(game)
+        return game
+
     def apply(self, game: AlignmentGame, setting: FloatArray) -> AlignmentGame:
         changed = game
-        for lever, part in zip(self.levers, self.parts(game, setting), strict=True):
+        pairs = list(zip(self.levers, self.parts(game, setting), strict=True))
+        # A newcomer enters last: the other settings are those of the agents there were.
+        for lever, part in sorted(pairs, key=lambda pair: isinstance(pair[0], Entry)):
             changed = lever.apply(changed, part)
         return changed
 
@@ -222,6 +230,8 @@ class Together(Lever):
         shifts = [lever.score_shift(game) for lever in self.levers]
         kept = [shift for shift in shifts if shift is not None]
         kinds = {lever.name for lever in self.levers}
+        if "entry" in kinds:
+            return None
         # Caps scale what the audience mix moves: together they are no longer linear.
         if len(kept) < len(shifts) or kinds >= {"caps", "audience"}:
             return None

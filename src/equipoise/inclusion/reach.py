@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from equipoise.errors import BadInput
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.terms import KLConsistency
+from equipoise.inclusion.programmes import optimisers
 
 __all__ = ["Reach", "most_coverage", "reachable"]
 
 FloatArray = NDArray[np.float64]
 
 ROUNDING = 1e-12
+
+ROOM = 1e-6
+"""Share of an agent's weight that has to be left for each group its KL anchor includes."""
 
 
 @final
@@ -81,4 +85,59 @@ def reachable(game: AlignmentGame, floors: FloatArray) -> Reach:
                 f'floors: they sum to 1, which leaves nothing for "{empty[0]}", and under KL '
                 "consistency its weight is never exactly 0; let them sum to less than 1"
             )
-    return Reach("")
+    return Reach("") if kl is None else Reach(_together(game, kl, floors))
+
+
+def _together(game: AlignmentGame, kl: KLConsistency, floors: FloatArray) -> str:
+    """Say why agents barred by their anchors cannot meet all floors at once; empty: they can.
+
+    A linear programme over the sets of groups that agents may serve. Under KL an agent gives
+    every group it may serve more than nothing, so the floors must leave it some room.
+    """
+    rows, n = len(game.agents), len(game.groups)
+    held = np.broadcast_to(kl.weight, (rows,)) > 0
+    may = np.broadcast_to(kl.anchor, (rows, n)) > 0
+    if not floors.any() or (may | ~held[:, None]).all():
+        return ""
+    kinds, which = np.unique(
+        np.column_stack([may | ~held[:, None], held]), axis=0, return_inverse=True
+    )
+    mass = np.bincount(which.ravel(), weights=game.agents.counts) / game.agents.total
+    least, most = _scale_within(kinds[:, :n], kinds[:, n], mass, floors, ROOM)
+    if least:
+        return ""
+    labels = game.groups.labels
+    nearest = ", ".join(f"{labels[k]} {floors[k] * most:.6g}" for k in np.flatnonzero(floors > 0))
+    return (
+        "floors: the agents that may serve these groups (the KL anchors of the others are 0 there, "
+        "and no incentive lifts that) cannot meet all floors at once and keep some weight for "
+        f"every group of their anchors; in the same proportions stay below {nearest}"
+    )
+
+
+def _scale_within(
+    open_to: NDArray[np.bool_],
+    held: NDArray[np.bool_],
+    mass: FloatArray,
+    floors: FloatArray,
+    room: float,
+) -> tuple[bool, float]:
+    """Return whether the floors are possible, and the largest multiple of them that nearly is."""
+    kinds, n = open_to.shape
+    total = kinds * n
+    # Columns: the mass each kind of agent gives each group, and the multiple of the floors.
+    cost = np.zeros(total + 1)
+    cost[-1] = -1.0
+    spent = np.column_stack([np.kron(np.eye(kinds), np.ones((1, n))), np.zeros(kinds)])
+    given = np.column_stack([-np.kron(np.ones((1, kinds)), np.eye(n)), floors])
+
+    def best(least: float) -> float:
+        low = np.where(open_to & held[:, None], least * mass[:, None], 0.0).ravel()
+        high = np.where(open_to, 1.0, 0.0).ravel()
+        found = optimisers().linprog(
+            cost, A_ub=given, b_ub=np.zeros(n), A_eq=spent, b_eq=mass,
+            bounds=[*zip(low, high, strict=True), (0, None)], method="highs",
+        )  # fmt: skip
+        return float(found.x[-1]) if found.status == 0 else 0.0
+
+    return best(room) >= 1.0, best(0.0)

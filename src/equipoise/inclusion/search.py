@@ -24,6 +24,9 @@ FloatArray = NDArray[np.float64]
 MARGIN = 2e-9
 """Aimed at beyond the goal, so that rounding does not miss it."""
 
+DUST = 1e-8
+"""Settings this small, relative to the lever's range, are the optimiser's rounding."""
+
 SECONDS = 20.0
 
 
@@ -77,7 +80,17 @@ def search(
         for trial in local.tried:
             if trial.met and (best is None or trial.cost < best.cost - 1e-15):
                 best = trial
-    return best
+    return None if best is None else _swept(bench, best, scale)
+
+
+def _swept(bench: Bench, best: Trial, scale: FloatArray) -> Trial:
+    """Set to 0 what the optimiser left at rounding size, where the goal still holds."""
+    dust = np.abs(best.setting) < DUST * scale
+    if not best.setting[dust].any():
+        return best
+    trial = bench.at(np.where(dust, 0.0, best.setting))
+    fine = trial is not None and trial.met and trial.cost <= best.cost + DUST
+    return trial if trial is not None and fine else best
 
 
 def _scale(low: FloatArray, high: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ one knob by a scan; everything else is searched.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import final
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from equipoise.equilibrium.uniqueness import uniqueness
 from equipoise.errors import EquipoiseError
 from equipoise.game.alignment_game import AlignmentGame
+from equipoise.game.profile import Profile
 from equipoise.game.terms import Consistency, KLConsistency
 from equipoise.inclusion.conditions import Conditions, conditions
 from equipoise.inclusion.floor_prices import floor_prices
@@ -48,6 +50,8 @@ class Settled:
     setting: FloatArray
     leastness: Leastness
     intervals: tuple[Interval, ...] = ()
+    profile: Profile | None = None
+    """The equilibrium at which the goal was seen to hold: the changed game may have others."""
 
 
 def settle(
@@ -65,13 +69,25 @@ def settle(
         Prices: no complementary prices were found.
     """
     bench = Bench(game, lever, goal)
+    found = _settled(bench, seed, seconds)
+    if found is None or found.profile is not None:
+        return found
+    trial = bench.at(found.setting)
+    return dataclasses.replace(found, profile=None if trial is None else trial.profile)
+
+
+def _settled(bench: Bench, seed: int, seconds: float) -> Settled | None:
+    game, lever, goal = bench.game, bench.lever, bench.goal
     knobs = lever.box(game)[0].size
     now = bench.at(np.zeros(knobs))
     if now is not None and now.met:
         return Settled(np.zeros(knobs), Leastness(True, 0.0, "the goal holds as it is"))
     if isinstance(lever, Prices) and goal.only_floors:
-        prices, leastness, _ = least_prices(game, lever, goal, seed=seed)
-        return Settled(prices, leastness)
+        plan = least_prices(game, lever, goal, seed=seed, seconds=min(seconds, 5.0))
+        if plan is None:
+            return None
+        prices, leastness, priced = plan
+        return Settled(prices, leastness, profile=priced.after.profile)
     linear = _by_supports(game, lever, goal, bench)
     if linear is not None and (linear[0] is None or linear[0].leastness.proved):
         return linear[0]
@@ -220,6 +236,8 @@ def _by_search(
     game, lever, goal = bench.game, bench.lever, bench.goal
     starts = [linear[0].setting] if linear is not None and linear[0] is not None else []
     starts += _from_prices(game, lever, goal)
+    if isinstance(lever, Together):
+        starts += _alone(game, lever, goal, seed, seconds)
     bound = 0.0 if linear is None else max(0.0, linear[1])
     knobs = lever.box(game)[0].size
     if knobs <= SEARCHED:
@@ -242,6 +260,24 @@ def _by_search(
     if bound > 0 and not proved:
         why += f"; no setting costs less than {bound:.6g}"
     return Settled(best.setting, Leastness(proved, bound, why))
+
+
+def _alone(
+    game: AlignmentGame, lever: Together, goal: Goal, seed: int, seconds: float
+) -> list[FloatArray]:
+    """Return what each lever does alone, the others at rest: together they cost no more."""
+    sizes = [part.box(game)[0].size for part in lever.levers]
+    starts = []
+    for j, part in enumerate(lever.levers):
+        try:
+            found = settle(game, part, goal, seed=seed, seconds=min(seconds, 2.0))
+        except EquipoiseError:
+            continue
+        if found is not None:
+            rest = [np.zeros(size) for size in sizes]
+            rest[j] = found.setting
+            starts.append(np.concatenate(rest))
+    return starts
 
 
 def _from_prices(game: AlignmentGame, lever: Lever, goal: Goal) -> list[FloatArray]:

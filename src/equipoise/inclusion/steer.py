@@ -14,6 +14,7 @@ from equipoise.equilibrium.solve import solve
 from equipoise.errors import BadInput, EquipoiseError, Infeasible
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.inclusion.goals import MET, Goal
+from equipoise.inclusion.held import where_it_holds
 from equipoise.inclusion.lever import Lever
 from equipoise.inclusion.levers import Prices, Together
 from equipoise.inclusion.plan import Plan
@@ -141,14 +142,7 @@ def make_plan(
 ) -> Plan:
     """Solve the changed game from scratch and say what the setting leads to."""
     changed = lever.apply(game, found.setting)
-    after = solve(changed, seed=seed)
-    held = [goal.met(changed, one.profile) for one in after.found]
-    if any(held) and not held[0]:
-        at = held.index(True)
-        found_all = after.found
-        others = tuple(one for j, one in enumerate(found_all) if j != at)
-        after = dataclasses.replace(found_all[at], others=others)
-        held = [True, *(h for j, h in enumerate(held) if j != at)]
+    after, held = where_it_holds(goal, solve(changed, seed=seed), found.profile)
     return Plan(
         lever=lever,
         goal=goal,
@@ -159,7 +153,7 @@ def make_plan(
         before=before,
         after=after,
         slack=goal.slack(changed, after.profile),
-        held_in=tuple(held),
+        held_in=held,
         shadow_prices={},
         robustness={},
         intervals=found.intervals,
@@ -186,7 +180,7 @@ def _shadow_prices(game: AlignmentGame, lever: Lever, goal: Goal, plan: Plan) ->
         except EquipoiseError:
             continue
         if found is not None:
-            after = solve(lever.apply(game, found.setting), starts=0).profile
+            after = found.profile or solve(lever.apply(game, found.setting), starts=0).profile
             rise = lever.cost(game, found.setting, after) - plan.cost
             out[game.groups.labels[k]] = float(rise / step)
     return out
@@ -194,9 +188,11 @@ def _shadow_prices(game: AlignmentGame, lever: Lever, goal: Goal, plan: Plan) ->
 
 def _out_of_reach(game: AlignmentGame, lever: Lever, goal: Goal, seed: int) -> str:
     """Say that a lever does not reach a goal, and the nearest goal that it does."""
-    low, high, began, tries = 0.0, 1.0, time.monotonic(), 0
-    while tries < 10 and time.monotonic() - began < LOOKED:
-        tries += 1
+    low, high, began = 0.0, 1.0, time.monotonic()
+    # To half a percent of what is left of the goal.
+    while high - low > 0.005 * (1 - high) and time.monotonic() - began < LOOKED:
+        if low > 1 - 1e-6:
+            break
         middle = 0.5 * (low + high)
         try:
             found = settle(game, lever, goal.eased(game, middle), seed=seed, seconds=0.5)
@@ -214,10 +210,13 @@ def _over_budget(game: AlignmentGame, lever: Together, goal: Goal, cost: float, 
     low, high = 0.0, 1.0
     for _ in range(10):
         middle = 0.5 * (low + high)
-        found = settle(game, lever, goal.eased(game, middle), seed=seed, seconds=0.5)
+        try:
+            found = settle(game, lever, goal.eased(game, middle), seed=seed, seconds=0.5)
+        except EquipoiseError:
+            found = None
         dear = True
         if found is not None:
-            after = solve(lever.apply(game, found.setting), starts=0).profile
+            after = found.profile or solve(lever.apply(game, found.setting), starts=0).profile
             dear = lever.cost(game, found.setting, after) > lever.budget + MET
         low, high = (middle, high) if dear else (low, middle)
     nearest = goal.eased(game, high).words(game)

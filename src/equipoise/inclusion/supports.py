@@ -17,6 +17,7 @@ from equipoise.game.alignment_game import AlignmentGame
 from equipoise.inclusion.conditions import Conditions
 from equipoise.inclusion.goals import Goal
 from equipoise.inclusion.programmes import optimisers, sparse
+from equipoise.inclusion.quiet import without_lines
 
 __all__ = ["LIMIT", "Least", "least_setting"]
 
@@ -75,16 +76,17 @@ def least_setting(
         return None
     tools = optimisers()
     program = _program(game, given, goal, unit, served)
-    found = tools.milp(
-        program.cost,
-        constraints=[
-            tools.LinearConstraint(program.equal, program.right, program.right),
-            tools.LinearConstraint(program.most, -np.inf, program.limit),
-        ],
-        bounds=tools.Bounds(program.low, program.high),
-        integrality=program.whole,
-        options={"time_limit": SECONDS, "mip_rel_gap": 1e-9, "presolve": False},
-    )
+    with without_lines("HighsMipSolverData"):
+        found = tools.milp(
+            program.cost,
+            constraints=[
+                tools.LinearConstraint(program.equal, program.right, program.right),
+                tools.LinearConstraint(program.most, -np.inf, program.limit),
+            ],
+            bounds=tools.Bounds(program.low, program.high),
+            integrality=program.whole,
+            options={"time_limit": SECONDS, "mip_rel_gap": 1e-9, "presolve": False},
+        )
     if found.status == 2:
         return Least(None, np.inf, None)
     if found.x is None:
