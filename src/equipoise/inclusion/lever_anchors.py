@@ -102,7 +102,8 @@ class Anchors(Lever):
         c, labels, out = self.targets(game), game.groups.labels, {}
         for row, shift in zip(self.movers(game), self.shifts(game, setting), strict=True):
             if np.abs(shift).max() > 0:
-                pairs = zip(labels, c[row].tolist(), (c[row] + shift).tolist(), strict=True)
+                to = np.maximum(c[row] + shift, 0.0)
+                pairs = zip(labels, c[row].tolist(), to.tolist(), strict=True)
                 out[game.agents.label(int(row))] = {g: {"from": a, "to": b} for g, a, b in pairs}
         return out
 

@@ -76,7 +76,7 @@ class Entry(Lever):
         return self._entered(game, target / target.sum())
 
     def change(self, game: AlignmentGame, setting: FloatArray) -> dict[str, Any]:
-        target = game.groups.shares + setting
+        target = np.maximum(game.groups.shares + setting, 0.0)
         return {self.label: dict(zip(game.groups.labels, target.tolist(), strict=True))}
 
     def per_unit(self, game: AlignmentGame) -> FloatArray:

@@ -30,11 +30,11 @@ SAME = 1e-7
 
 
 def least_prices(
-    game: AlignmentGame, lever: Prices, goal: Goal, *, seed: int = 0, seconds: float = 5.0
+    game: AlignmentGame, lever: Prices, goal: Goal, *, seed: int = 0, effort: float = 0.25
 ) -> tuple[FloatArray, Leastness, Priced] | None:
     """Return floor prices, whether they are least, and the equilibrium they lead to.
 
-    None where no prices within the lever's limits were found. `seconds` limits the search for
+    None where no prices within the lever's limits were found. `effort` limits the search for
     cheaper ones.
 
     Raises
@@ -71,7 +71,7 @@ def least_prices(
             priced, cost = _cheaper(game, lever, floors, relaxed.prices, priced, cost)
     if not cost - bound <= SAME * (1 + cost) and len(game.agents) * len(game.groups) <= 400:
         bench = Bench(game, lever, goal)
-        found = search(bench, [priced.prices], seed=seed, seconds=seconds)
+        found = search(bench, [priced.prices], seed=seed, effort=effort)
         if found is not None:
             priced, cost = _cheaper(game, lever, floors, found.setting, priced, cost)
     if not np.isfinite(cost):

@@ -7,7 +7,6 @@ out meets the goal, and is the best found, not proved least.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from equipoise.inclusion.programmes import optimisers
 from equipoise.inclusion.trial import Bench, Trial
 
-__all__ = ["SECONDS", "search"]
+__all__ = ["search"]
 
 FloatArray = NDArray[np.float64]
 
@@ -27,7 +26,9 @@ MARGIN = 2e-9
 DUST = 1e-8
 """Settings this small, relative to the lever's range, are the optimiser's rounding."""
 
-SECONDS = 20.0
+TRIES = (60, 12_000, 4_000_000)
+"""Games a search may solve: at least, at most, and over rows × groups. A count, not a clock: the
+same search ends at the same point on every machine."""
 
 
 def search(
@@ -35,7 +36,7 @@ def search(
     starts: Sequence[FloatArray] = (),
     *,
     seed: int = 0,
-    seconds: float = SECONDS,
+    effort: float = 1.0,
 ) -> Trial | None:
     """Look for the cheapest setting that meets the goal.
 
@@ -47,8 +48,8 @@ def search(
         Settings to start from, besides no change and random ones.
     seed : int
         Seed of the random starts.
-    seconds : float
-        No new start is taken after this.
+    effort : float
+        Share of the usual number of games that may be solved.
 
     Returns
     -------
@@ -59,11 +60,14 @@ def search(
     scale = _scale(low, high)
     balanced = bench.lever.balanced(bench.game)
     best: Trial | None = None
-    began = time.monotonic()
+    least, most, cells = TRIES
+    size = len(bench.game.agents) * len(bench.game.groups)
+    tries = max(least, int(effort * min(most, cells // size)))
+    began = len(bench.seen)
     for number, start in enumerate(_all_starts(bench, starts, low, high, seed)):
-        if number and time.monotonic() - began > seconds:
+        if number and len(bench.seen) - began > tries:
             break
-        local = _Local(bench, scale, began + 2 * seconds)
+        local = _Local(bench, scale, began + 2 * tries)
         first = np.concatenate([np.maximum(start, 0), np.maximum(-start, 0)]) / np.tile(scale, 2)
         bounds = [(0.0, max(0.0, h)) for h in high / scale]
         bounds += [(0.0, max(0.0, -b)) for b in low / scale]
@@ -72,7 +76,7 @@ def search(
             rows = np.hstack([balanced * scale, -balanced * scale])
             equal = [{"type": "eq", "fun": lambda p, r=rows: r @ p, "jac": lambda p, r=rows: r}]
         inside = {"type": "ineq", "fun": local.slack, "jac": local.slack_slope}
-        with contextlib.suppress(_OutOfTime):
+        with contextlib.suppress(_Enough):
             optimisers().minimize(
                 local.cost, first, jac=local.cost_slope, bounds=bounds, method="SLSQP",
                 constraints=[inside, *equal], options={"maxiter": 80, "ftol": 1e-12},
@@ -121,23 +125,23 @@ def _all_starts(
         yield z
 
 
-class _OutOfTime(Exception):
+class _Enough(Exception):
     pass
 
 
 class _Local:
     """One local programme: functions of the scaled (z⁺, z⁻), and everything it tried."""
 
-    def __init__(self, bench: Bench, scale: FloatArray, deadline: float) -> None:
-        self.bench, self.scale, self.deadline = bench, scale, deadline
+    def __init__(self, bench: Bench, scale: FloatArray, last: int) -> None:
+        self.bench, self.scale, self.last = bench, scale, last
         self.tried: list[Trial] = []
         self.unit = bench.lever.per_unit(bench.game)
         base = bench.at(np.zeros(scale.size))
         self.count = 1 if base is None else base.slack.size
 
     def _at(self, p: FloatArray) -> Trial | None:
-        if time.monotonic() > self.deadline:
-            raise _OutOfTime
+        if len(self.bench.seen) > self.last:
+            raise _Enough
         d = self.scale.size
         trial = self.bench.at((p[:d] - p[d:]) * self.scale)
         if trial is not None:

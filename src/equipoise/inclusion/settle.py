@@ -27,7 +27,7 @@ from equipoise.inclusion.levers import Anchors, Prices, Together
 from equipoise.inclusion.plan import Leastness
 from equipoise.inclusion.price_plan import least_prices
 from equipoise.inclusion.scan import Interval, scan
-from equipoise.inclusion.search import SECONDS, search
+from equipoise.inclusion.search import search
 from equipoise.inclusion.supports import least_setting
 from equipoise.inclusion.trial import Bench
 
@@ -55,11 +55,11 @@ class Settled:
 
 
 def settle(
-    game: AlignmentGame, lever: Lever, goal: Goal, *, seed: int = 0, seconds: float = SECONDS
+    game: AlignmentGame, lever: Lever, goal: Goal, *, seed: int = 0, effort: float = 1.0
 ) -> Settled | None:
     """Return the cheapest setting known, or None where none that meets the goal was found.
 
-    `seconds` limits local searches, where they are needed.
+    `effort` limits local searches, where they are needed.
 
     Raises
     ------
@@ -69,21 +69,21 @@ def settle(
         Prices: no complementary prices were found.
     """
     bench = Bench(game, lever, goal)
-    found = _settled(bench, seed, seconds)
+    found = _settled(bench, seed, effort)
     if found is None or found.profile is not None:
         return found
     trial = bench.at(found.setting)
     return dataclasses.replace(found, profile=None if trial is None else trial.profile)
 
 
-def _settled(bench: Bench, seed: int, seconds: float) -> Settled | None:
+def _settled(bench: Bench, seed: int, effort: float) -> Settled | None:
     game, lever, goal = bench.game, bench.lever, bench.goal
     knobs = lever.box(game)[0].size
     now = bench.at(np.zeros(knobs))
     if now is not None and now.met:
         return Settled(np.zeros(knobs), Leastness(True, 0.0, "the goal holds as it is"))
     if isinstance(lever, Prices) and goal.only_floors:
-        plan = least_prices(game, lever, goal, seed=seed, seconds=min(seconds, 5.0))
+        plan = least_prices(game, lever, goal, seed=seed, effort=min(effort, 0.25))
         if plan is None:
             return None
         prices, leastness, priced = plan
@@ -93,7 +93,7 @@ def _settled(bench: Bench, seed: int, seconds: float) -> Settled | None:
         return linear[0]
     if knobs == 1:
         return _by_scan(game, lever, bench, goal)
-    return _by_search(bench, linear, seed, seconds)
+    return _by_search(bench, linear, seed, effort)
 
 
 def _by_supports(
@@ -231,17 +231,17 @@ def _diversity_proof(
 
 
 def _by_search(
-    bench: Bench, linear: tuple[Settled | None, float] | None, seed: int, seconds: float
+    bench: Bench, linear: tuple[Settled | None, float] | None, seed: int, effort: float
 ) -> Settled | None:
     game, lever, goal = bench.game, bench.lever, bench.goal
     starts = [linear[0].setting] if linear is not None and linear[0] is not None else []
     starts += _from_prices(game, lever, goal)
     if isinstance(lever, Together):
-        starts += _alone(game, lever, goal, seed, seconds)
+        starts += _alone(game, lever, goal, seed, effort)
     bound = 0.0 if linear is None else max(0.0, linear[1])
     knobs = lever.box(game)[0].size
     if knobs <= SEARCHED:
-        best = search(bench, starts, seed=seed, seconds=seconds)
+        best = search(bench, starts, seed=seed, effort=effort)
         why = "searched from several starts"
     else:
         tried = [trial for trial in map(bench.at, starts) if trial is not None and trial.met]
@@ -263,14 +263,14 @@ def _by_search(
 
 
 def _alone(
-    game: AlignmentGame, lever: Together, goal: Goal, seed: int, seconds: float
+    game: AlignmentGame, lever: Together, goal: Goal, seed: int, effort: float
 ) -> list[FloatArray]:
     """Return what each lever does alone, the others at rest: together they cost no more."""
     sizes = [part.box(game)[0].size for part in lever.levers]
     starts = []
     for j, part in enumerate(lever.levers):
         try:
-            found = settle(game, part, goal, seed=seed, seconds=min(seconds, 2.0))
+            found = settle(game, part, goal, seed=seed, effort=min(effort, 0.1))
         except EquipoiseError:
             continue
         if found is not None:

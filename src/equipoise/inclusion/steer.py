@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,9 +23,6 @@ from equipoise.inclusion.settle import Settled, settle
 __all__ = ["steer"]
 
 FloatArray = NDArray[np.float64]
-
-LOOKED = 20.0
-"""Seconds after which the search for a nearest possible goal ends."""
 
 SHADOWED = 2_000
 """Most rows × groups for which shadow prices are worked out."""
@@ -188,14 +184,16 @@ def _shadow_prices(game: AlignmentGame, lever: Lever, goal: Goal, plan: Plan) ->
 
 def _out_of_reach(game: AlignmentGame, lever: Lever, goal: Goal, seed: int) -> str:
     """Say that a lever does not reach a goal, and the nearest goal that it does."""
-    low, high, began = 0.0, 1.0, time.monotonic()
-    # To half a percent of what is left of the goal.
-    while high - low > 0.005 * (1 - high) and time.monotonic() - began < LOOKED:
+    low, high, looked = 0.0, 1.0, 0
+    cells = len(game.agents) * len(game.groups)
+    # To half a percent of what is left of the goal; a count, not a clock, where that is dear.
+    while high - low > 0.005 * (1 - high) and looked < (20 if cells <= SHADOWED else 3):
+        looked += 1
         if low > 1 - 1e-6:
             break
         middle = 0.5 * (low + high)
         try:
-            found = settle(game, lever, goal.eased(game, middle), seed=seed, seconds=0.5)
+            found = settle(game, lever, goal.eased(game, middle), seed=seed, effort=0.03)
         except EquipoiseError:
             found = None
         low, high = (low, middle) if found is not None else (middle, high)
@@ -211,7 +209,7 @@ def _over_budget(game: AlignmentGame, lever: Together, goal: Goal, cost: float, 
     for _ in range(10):
         middle = 0.5 * (low + high)
         try:
-            found = settle(game, lever, goal.eased(game, middle), seed=seed, seconds=0.5)
+            found = settle(game, lever, goal.eased(game, middle), seed=seed, effort=0.03)
         except EquipoiseError:
             found = None
         dear = True
