@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import equipoise as eq
-from equipoise.equilibrium import compiled, mean_field
+from equipoise.equilibrium import answers, compiled
 from equipoise.equilibrium.exam import examine
 
 pytest.importorskip("numba", reason="the extra 'fast' is not installed: nothing is compiled")
@@ -38,7 +38,7 @@ def test_compiled_answers_equal_numpys(
     assert fast.record.solver.startswith("mean-field")
     monkeypatch.setattr(compiled, "ROWS", 10**9)
     assert game.affine is not None
-    assert isinstance(mean_field.build(game.affine), mean_field.Problem)
+    assert isinstance(answers.build(game.affine), answers.Problem)
     plain = eq.solve(game)
     assert np.abs(fast.profile.array - plain.profile.array).max() < 1e-9
     exam = examine(game, fast.profile)

@@ -46,13 +46,14 @@ def readable(array: FloatArray) -> FloatArray:
     return view
 
 
-def each_chunk(rows: int, work: Callable[[int, int, int], None]) -> None:
+def each_chunk(rows: int, work: Callable[[int, int, int], None], size: int | None = None) -> None:
     """Call `work(chunk number, low, high)` for every chunk of rows, on all threads."""
-    chunks = -(-rows // CHUNK)
-    first = min(CHUNK, rows)
+    size = CHUNK if size is None else size
+    chunks = -(-rows // size)
+    first = min(size, rows)
     with announced():
         work(0, 0, first)
-    list(_threads().map(lambda c: work(c, c * CHUNK, min(rows, (c + 1) * CHUNK)), range(1, chunks)))
+    list(_threads().map(lambda c: work(c, c * size, min(rows, (c + 1) * size)), range(1, chunks)))
 
 
 class announced:
