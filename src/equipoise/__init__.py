@@ -77,7 +77,9 @@ def __getattr__(name: str) -> Any:
     if name == "solvers":
         return importlib.import_module("equipoise.equilibrium.solvers")
     if name in _HOME:
-        return getattr(importlib.import_module(f"equipoise.{_HOME[name]}"), name)
+        found = getattr(importlib.import_module(f"equipoise.{_HOME[name]}"), name)
+        globals()[name] = found  # the next look-up does not come here
+        return found
     raise AttributeError(f"module 'equipoise' has no attribute {name!r}")
 
 

@@ -228,9 +228,8 @@ def applies(form: AffineForm) -> bool:
     r"""Whether every agent's programme in R10 is strictly concave: :math:`D_i \succ 0` on T."""
     if form.network is not None or not form.coupled:
         return False
-    own = form.answer_curvature
-    if own is not None:
-        return bool(own.min() > 1e-13 * np.abs(form.weight).max())
+    if form.definite_answers is not None:
+        return form.definite_answers
     if form.n_groups == 1:
         return True
     if form.n_rows >= compiled.ROWS and compiled.available():

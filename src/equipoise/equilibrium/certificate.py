@@ -114,6 +114,8 @@ class Certificate:
     @cached_property
     def max_relative_gap(self) -> float:
         """Return the largest relative gap over agents; `solved` means at most the tolerance."""
+        if not np.logical_or.reduce(self.gap > self.rounding):
+            return 0.0
         return float(self.relative_gap.max())
 
     def __repr__(self) -> str:

@@ -7,6 +7,9 @@ every other game is examined term by term.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,15 +68,15 @@ def _scalar(form: AffineForm, h: FloatArray, sigma: float, profile: Profile) -> 
     - h_i|x_i|^2/2`, up to the same constant. Regret is bounded by weak duality at the level
     :math:`\max_k v_{ik}`: true for any level, sharp at an equilibrium.
     """
-    g, x = form.leads, profile.array
-    if form.coupled:
-        factor = form.weight * (sigma / (form.agents.total - 1))
-        g = g - factor[:, None] * (form.agents.counts @ x - x)
-    bent = h[:, None] * x
+    fixed = _fixed.get(form)
+    if fixed is None:
+        fixed = _fixed[form] = _constants(form, h, sigma)
+    x = profile.array
+    g = fixed.leads - fixed.factor * (fixed.counts.dot(x) - x)
+    bent = fixed.own * x
     v = g - bent
-    best = v.max(axis=1, keepdims=True)
-    gap = np.einsum("ik,ik->i", x, best - v)
-    rounding = ROUNDING * (1 + x.shape[1]) * form.incentive_size
+    best = np.maximum.reduce(v, axis=1, keepdims=True)
+    gap = (x * (best - v)).dot(fixed.ones)
 
     def more() -> tuple[FloatArray, FloatArray]:
         here = np.einsum("ik,ik->i", x, g - 0.5 * bent)
@@ -88,7 +91,38 @@ def _scalar(form: AffineForm, h: FloatArray, sigma: float, profile: Profile) -> 
         sharpen(regret, gap, spread, lambda rows: (v[rows], x[rows], rows_of(h, rows)))
         return regret, spread
 
-    return Exam(gap, np.broadcast_to(rounding, gap.shape), more)
+    return Exam(gap, fixed.rounding, more)
+
+
+class _Fixed(NamedTuple):
+    """What the exam reads off an affine game once."""
+
+    leads: FloatArray
+    factor: FloatArray
+    r""":math:`\gamma_i\sigma/(N-1)`, (rows or 1, 1); 0 where nobody looks at the others."""
+    own: FloatArray
+    """h_i, (rows or 1, 1)."""
+    counts: FloatArray
+    ones: FloatArray
+    """(groups,)."""
+    rounding: FloatArray
+
+
+_fixed: WeakKeyDictionary[AffineForm, _Fixed] = WeakKeyDictionary()
+
+
+def _constants(form: AffineForm, h: FloatArray, sigma: float) -> _Fixed:
+    met = max(1, form.agents.total - 1)
+    factor = form.weight * (sigma / met) if form.coupled else np.zeros(1)
+    rounding = ROUNDING * (1 + form.n_groups) * form.incentive_size
+    return _Fixed(
+        form.leads,
+        factor[:, None],
+        h[:, None],
+        form.agents.counts.astype(np.float64),
+        np.ones(form.n_groups),
+        np.broadcast_to(rounding, (form.n_rows,)),
+    )
 
 
 def _incentives(game: AlignmentGame, x: FloatArray) -> tuple[FloatArray, FloatArray]:

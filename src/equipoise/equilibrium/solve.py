@@ -150,9 +150,10 @@ def _without_level(game: AlignmentGame) -> AlignmentGame:
     It changes nobody's choice, and would cost the methods the digits that do. (Compiled passes
     measure every row from its best group themselves: there a look at some rows is enough.)
     """
-    if game not in _levelled:
-        _levelled[game] = _take_off_level(game)
-    return _levelled[game] or game
+    known = _levelled.get(game, game)
+    if known is game:
+        known = _levelled[game] = _take_off_level(game)
+    return known or game
 
 
 _levelled: WeakKeyDictionary[AlignmentGame, AlignmentGame | None] = WeakKeyDictionary()

@@ -150,9 +150,9 @@ def _some(agents: Agents) -> str:
 
 
 def _check_rows(values: NDArray[np.float64], agents: Agents, groups: Groups) -> None:
-    sums = values.sum(axis=1)
-    lowest = values.min()
-    if lowest >= 0.0 and abs(sums.max() - 1.0) <= ROW_TOLERANCE >= abs(sums.min() - 1.0):
+    sums = np.add.reduce(values, axis=1)
+    lowest = np.minimum.reduce(values, axis=None)
+    if lowest >= 0.0 and np.maximum.reduce(np.abs(sums - 1.0)) <= ROW_TOLERANCE:
         return
     if not lowest >= 0.0 or not np.isfinite(values.max()):
         bad = ~(values >= 0.0) | ~np.isfinite(values)
