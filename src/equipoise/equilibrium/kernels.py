@@ -28,9 +28,9 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
     1, groups); `alpha`, `beta`, `gamma`, `curvature`, `weight` are (rows or 1,); `met`
     :math:`= \sigma/(N-1)`, `grow` :math:`= N/(N-1)`: :math:`h_i` is the curvature plus `extra`
     less :math:`\gamma_i\sigma/(N-1)` and :math:`\gamma'_i = \gamma_i N/(N-1)`. `level` keeps
-    :math:`\lambda` between passes. `jacobian` (groups + 1, groups) collects the upper triangle
-    of :math:`\sum w\gamma' a a^\top/(h|a|)` and, in its last row, :math:`\sum w\gamma' a/h`;
-    `limits` (2,) keeps the least :math:`h_i` and the largest :math:`|\gamma'_i|/h_i`.
+    :math:`\lambda`, counted from the row's best, between passes. `jacobian` (groups + 1, groups)
+    collects the upper triangle of :math:`\sum w\gamma' a a^\top/(h|a|)` and, in its last row,
+    :math:`\sum w\gamma' a/h`; `limits` (2,) keeps the least :math:`h_i` and the largest :math:`|\gamma'_i|/h_i`.
     """
     k_count = common.size
     t = np.empty((k_count, BLOCK))
@@ -71,21 +71,23 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
             h[b] = 1.0
             for k in range(k_count):
                 t[k, b] = 0.0
+        # Measured from the best, served entries are at most h in size: rows sum to 1 to the last
+        # digits also where h is small beside the scores.
+        for b in range(BLOCK):
+            total[b] = t[0, b]
+        for k in range(1, k_count):
+            for b in range(BLOCK):
+                total[b] = t[k, b] if t[k, b] > total[b] else total[b]
+        for k in range(k_count):
+            for b in range(BLOCK):
+                t[k, b] -= total[b]
         # Newton on the level: from any start one step lands left of the root of the convex
         # piecewise-linear excess, and the steps after it are monotone and finite.
+        for b in range(BLOCK):
+            lam[b] = -h[b]
         if warm:
             for b in range(n):
                 lam[b] = level[i + b]
-            for b in range(n, BLOCK):
-                lam[b] = -1.0 / k_count
-        else:
-            for b in range(BLOCK):
-                lam[b] = t[0, b]
-            for k in range(1, k_count):
-                for b in range(BLOCK):
-                    lam[b] = t[k, b] if t[k, b] > lam[b] else lam[b]
-            for b in range(BLOCK):
-                lam[b] -= h[b]
         for _ in range(3 * k_count + 20):
             for b in range(BLOCK):
                 total[b] = 0.0

@@ -1,0 +1,105 @@
+"""One solver on one game in a process of its own, stopped at a limit of seconds or memory.
+
+`python -m benchmarks.trial SOLVER AGENTS GROUPS` prints one line of JSON; `attempt` starts it and
+watches it. The parent times medians itself, in one process for all solvers, where a solve is short.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+import equipoise as eq
+from benchmarks.games import different_agents
+from benchmarks.peers import MAKERS
+
+MEMORY = 2 * 2**30
+"""A peer that takes more bytes than this is stopped."""
+
+
+def resident(pid: int) -> int:
+    """Return the bytes a process holds in memory; 0 when it has ended."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return 0
+
+
+def attempt(solver: str, n: int, k: int, seconds: float) -> dict[str, Any]:
+    """Run one trial; "stopped" in the answer says why it has no time."""
+    command = [sys.executable, "-m", "benchmarks.trial", solver, str(n), str(k)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    # Building the game and importing the peer are not its solve: a minute of grace for both.
+    end, stopped = time.monotonic() + 2 * seconds + 60, ""
+    while child.poll() is None:
+        if time.monotonic() > end:
+            stopped = f"{seconds:g} s"
+        elif solver != "equipoise" and resident(child.pid) > MEMORY:
+            stopped = "2 GB"
+        if stopped:
+            child.kill()
+            break
+        time.sleep(0.05)
+    text = child.communicate()[0]
+    if stopped:
+        return {"stopped": stopped}
+    lines = text.strip().splitlines()
+    if child.returncode or not lines:
+        return {"stopped": "failed"}
+    answer: dict[str, Any] = json.loads(lines[-1])
+    if answer.get("seconds", 0.0) > seconds and solver != "equipoise":
+        answer["stopped"] = f"{seconds:g} s"
+    return answer
+
+
+def peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def regret(game: eq.AlignmentGame, x: np.ndarray[Any, Any]) -> float:
+    """Largest Frank–Wolfe gap of a profile brought onto the simplex."""
+    kept = np.maximum(x, 0.0)
+    return eq.certify(game, game.profile(kept / kept.sum(axis=1, keepdims=True))).max_gap
+
+
+def main() -> None:
+    solver, n, k = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    # Large populations go through compiled passes: those have to be loaded, too.
+    small = different_agents(10_000 if solver == "equipoise" and n >= 10_000 else 4, 3)
+    first = MAKERS[solver](small)
+    if first is not None:
+        first()  # imports and compilation are not part of what is measured
+    before = peak()
+    game = different_agents(n, k)
+    values = np.asarray(game.terms[0].values)  # type: ignore[attr-defined]  # attractiveness
+    run = MAKERS[solver](game)
+    if run is None:
+        print(json.dumps({"stopped": "not installed, or its data alone exceed 2 GB"}))
+        return
+    seconds = []
+    while len(seconds) < (2 if sum(seconds) < 10 else 1):
+        start = time.perf_counter()
+        x = run()
+        seconds.append(time.perf_counter() - start)
+    held = peak() - before
+    print(
+        json.dumps(
+            {
+                "seconds": min(seconds),
+                "peak_bytes": held,
+                "peak_over_input": held / values.nbytes,
+                "max_gap": regret(game, x),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
