@@ -30,7 +30,8 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
     less :math:`\gamma_i\sigma/(N-1)` and :math:`\gamma'_i = \gamma_i N/(N-1)`. `level` keeps
     :math:`\lambda`, counted from the row's best, between passes. `jacobian` (groups + 1, groups)
     collects the upper triangle of :math:`\sum w\gamma' a a^\top/(h|a|)` and, in its last row,
-    :math:`\sum w\gamma' a/h`; `limits` (2,) keeps the least :math:`h_i` and the largest :math:`|\gamma'_i|/h_i`.
+    :math:`\sum w\gamma' a/h`; `limits` (2,) keeps the least :math:`h_i` and the largest
+    :math:`|\gamma'_i|/h_i`.
     """
     k_count = common.size
     t = np.empty((k_count, BLOCK))
