@@ -41,37 +41,58 @@ def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the typ
     lost = np.empty(BLOCK)
     dual = np.empty(BLOCK)
     least = np.empty(BLOCK)
-    base = np.empty(k_count)
+    alphas, betas, pushes = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     many_values, many_pull = values.shape[0] > 1, pull.shape[0] > 1
     many_alpha, many_beta, many_gamma = alpha.size > 1, beta.size > 1, gamma.size > 1
     many_own = own.size > 1
     i = low
     while i < high:
         n = min(BLOCK, high - i)
-        for b in range(n):
-            row = i + b
-            w = gamma[row] if many_gamma else gamma[0]
-            a = alpha[row] if many_alpha else alpha[0]
-            c = beta[row] if many_beta else beta[0]
-            at = row if many_values else 0
-            by = row if many_pull else 0
-            f = w * met_factor
-            for k in range(k_count):
-                base[k] = common[k] - w * met_total[k] + c * pull[by, k]
-            first, last = values[at, 0], values[at, 0]
-            for k in range(1, k_count):
-                first = values[at, k] if values[at, k] > first else first
-                last = values[at, k] if values[at, k] < last else last
-            for k in range(k_count):
-                x[k, b] = profile[row, k]
-                g[k, b] = a * (values[at, k] - first) + base[k] + f * profile[row, k]
-            h[b] = own[row] if many_own else own[0]
-            size[row] = a * (first - last) + h[b] + abs(w) * met_factor * met_count
+        # Views that start at 0: no test for a negative index stands in the inner loops.
+        rows = values[i : i + n] if many_values else values
+        anchors = pull[i : i + n] if many_pull else pull
+        mine, gaps, sizes = profile[i : i + n], gap[i : i + n], size[i : i + n]
         for b in range(n, BLOCK):
-            h[b] = 1.0
-            for k in range(k_count):
+            alphas[b], betas[b], pushes[b], h[b] = 0.0, 0.0, 0.0, 1.0
+        for b in range(n):
+            alphas[b] = alpha[i + b] if many_alpha else alpha[0]
+            betas[b] = beta[i + b] if many_beta else beta[0]
+            pushes[b] = gamma[i + b] if many_gamma else gamma[0]
+            h[b] = own[i + b] if many_own else own[0]
+        for k in range(k_count):
+            if many_values:
+                for b in range(n):
+                    g[k, b] = rows[b, k]
+            else:
+                for b in range(n):
+                    g[k, b] = rows[0, k]
+            for b in range(n):
+                x[k, b] = mine[b, k]
+            for b in range(n, BLOCK):
                 x[k, b] = 0.0
                 g[k, b] = 0.0
+        for b in range(BLOCK):
+            top[b] = g[0, b]
+            bottom[b] = g[0, b]
+        for k in range(1, k_count):
+            for b in range(BLOCK):
+                top[b] = g[k, b] if g[k, b] > top[b] else top[b]
+                bottom[b] = g[k, b] if g[k, b] < bottom[b] else bottom[b]
+        for b in range(n):
+            sizes[b] = (
+                alphas[b] * (top[b] - bottom[b]) + h[b] + abs(pushes[b]) * met_factor * met_count
+            )
+        for k in range(k_count):
+            if many_pull:
+                for b in range(n):
+                    sums[b] = anchors[b, k]
+            else:
+                for b in range(BLOCK):
+                    sums[b] = anchors[0, k]
+            for b in range(BLOCK):
+                hold = betas[b] * sums[b] if b < n else 0.0
+                push = common[k] - pushes[b] * met_total[k] + pushes[b] * met_factor * x[k, b]
+                g[k, b] = alphas[b] * (g[k, b] - top[b]) + (hold + push)
         for b in range(BLOCK):
             best[b] = g[0, b] - h[b] * x[0, b]
             sums[b] = 0.0
@@ -87,9 +108,11 @@ def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the typ
             for b in range(BLOCK):
                 lost[b] += x[k, b] * (best[b] - (g[k, b] - h[b] * x[k, b]))
         for b in range(n):
-            gap[i + b] = lost[b]
-            off[0] = max(off[0], abs(sums[b] - 1.0))
-            off[1] = min(off[1], least[b])
+            gaps[b] = lost[b]
+            # NaN compares false: a row that is not a number must not pass.
+            if not abs(sums[b] - 1.0) <= off[0]:
+                off[0] = abs(sums[b] - 1.0) if sums[b] == sums[b] else np.inf
+            off[1] = least[b] if least[b] < off[1] else off[1]
         if full:
             for b in range(BLOCK):
                 top[b] = g[0, b]
