@@ -231,7 +231,7 @@ def _flat_between(game: AlignmentGame, one: FloatArray, two: FloatArray) -> bool
 
 
 def _outcome(game: AlignmentGame, profile: Profile, exam: Certificate, tol: float) -> Outcome:
-    share = game.term(AudienceShare)
+    share = game.term(AudienceShare) if game.affine is None else None
     if share is not None:
         weight = np.broadcast_to(share.weight, (len(game.agents),))
         lone = game.agents.total > 1 and int(game.agents.counts[weight > 0].sum()) == 1
