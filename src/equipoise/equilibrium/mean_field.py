@@ -31,6 +31,9 @@ FloatArray = NDArray[np.float64]
 
 MAX_STEPS = 80
 
+PATIENCE = 12
+"""Steps in which ‖F‖ has not halved before Newton's method gives way to continuation."""
+
 
 def solve_mean_field(
     form: AffineForm, start: FloatArray | None = None
@@ -103,7 +106,12 @@ def _newton(problem: AnyProblem, m: FloatArray) -> tuple[FloatArray | None, Floa
     floor = 4e-16 * (1.0 + answer.steepest)
     best, best_answer, best_size = m, answer, _size(answer)
     stalled = step = 0
-    while step < MAX_STEPS and best_size > floor and stalled < 3:
+    # ψ falls at every step, ‖F‖ need not: far from the end it may take several steps to.
+    while (
+        step < MAX_STEPS
+        and best_size > floor
+        and stalled < (3 if best_size <= 1e3 * floor else PATIENCE)
+    ):
         step += 1
         direction = _direction(problem.kernel, answer)
         # Newton squares the error: the next answer may be the last.
