@@ -1,7 +1,8 @@
 """One solver on one game in a process of its own, stopped at a limit of seconds or memory.
 
-`python -m benchmarks.trial SOLVER AGENTS GROUPS` prints one line of JSON; `attempt` starts it and
-watches it. The parent times medians itself, in one process for all solvers, where a solve is short.
+`python -m benchmarks.trial SOLVER AGENTS GROUPS READY` touches the file READY when the solve begins
+and prints one line of JSON; `attempt` starts it and watches it. The parent times medians itself,
+in one process for all solvers, where a solve is short.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,29 +37,39 @@ def resident(pid: int) -> int:
 
 def attempt(solver: str, n: int, k: int, seconds: float) -> dict[str, Any]:
     """Run one trial; "stopped" in the answer says why it has no time."""
-    command = [sys.executable, "-m", "benchmarks.trial", solver, str(n), str(k)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    # Building the game and importing the peer are not its solve: a minute of grace for both.
-    end, stopped = time.monotonic() + 2 * seconds + 60, ""
-    while child.poll() is None:
-        if time.monotonic() > end:
-            stopped = f"{seconds:g} s"
-        elif solver != "equipoise" and resident(child.pid) > MEMORY:
-            stopped = "2 GB"
-        if stopped:
-            child.kill()
-            break
-        time.sleep(0.05)
-    text = child.communicate()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        ready = Path(folder) / "ready"
+        command = [sys.executable, "-m", "benchmarks.trial", solver, str(n), str(k), str(ready)]
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        stopped = watch(child, ready, seconds, solver != "equipoise")
+        text = child.communicate()[0]
     if stopped:
         return {"stopped": stopped}
     lines = text.strip().splitlines()
     if child.returncode or not lines:
         return {"stopped": "failed"}
     answer: dict[str, Any] = json.loads(lines[-1])
-    if answer.get("seconds", 0.0) > seconds and solver != "equipoise":
-        answer["stopped"] = f"{seconds:g} s"
     return answer
+
+
+def watch(child: subprocess.Popen[str], ready: Path, seconds: float, peer: bool) -> str:
+    """Wait for the end, or make it; only the solve itself is on the clock."""
+    end = None
+    while child.poll() is None:
+        if end is None and ready.exists():
+            end = time.monotonic() + seconds
+        stopped = ""
+        if peer and end is not None and time.monotonic() > end:
+            stopped = f"{seconds:g} s"
+        elif peer and resident(child.pid) > MEMORY:
+            stopped = "2 GB"
+        if stopped:
+            child.kill()
+            return stopped
+        time.sleep(0.05)
+    return ""
 
 
 def status(name: str) -> int:
@@ -94,6 +107,7 @@ def main() -> None:
         print(json.dumps({"stopped": "not installed, or its data alone exceed 2 GB"}))
         return
     built = forget_peak()
+    Path(sys.argv[4]).touch()
     seconds: list[float] = []
     while len(seconds) < (2 if sum(seconds) < 10 else 1):
         x = None  # the answer before must not be held twice
