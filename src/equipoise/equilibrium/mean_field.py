@@ -95,8 +95,7 @@ def _sampled_start(form: AffineForm, m: FloatArray) -> tuple[FloatArray, int]:
     )
     if not applies(sample):
         return m, 0
-    scalar = sample.answer_curvature is not None
-    x, found, steps = _newton(build_plain(sample) if scalar else build(sample, many=True), m)
+    x, found, steps = _newton(build(sample, many=True), m)
     return (m if x is None else found), steps
 
 
