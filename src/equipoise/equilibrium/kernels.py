@@ -16,6 +16,22 @@ __all__ = ["answer_pass"]
 
 BLOCK = 64
 
+SCALAR = 12
+"""About how many vectorised products an addition at scattered places costs."""
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def add_pairs(on, weight, n, chosen, jacobian):  # type: ignore[no-untyped-def]  # compiled
+    """Add weight·aa' of the first n columns of `on`, which are 0 or 1, to the upper triangle."""
+    for b in range(n):
+        q = 0
+        for k in range(on.shape[0]):
+            chosen[q] = k
+            q += 1 if on[k, b] > 0.0 else 0
+        for c in range(q):
+            for d in range(c, q):
+                jacobian[chosen[c], chosen[d]] += weight[b]
+
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
@@ -40,6 +56,7 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
     lam = np.empty(BLOCK)
     h = np.empty(BLOCK)
     scale, inverse = np.empty(BLOCK), np.empty(BLOCK)
+    chosen = np.empty(k_count + 1, dtype=np.int64)
     alphas, betas, pushes = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     many_values, many_pull = values.shape[0] > 1, pull.shape[0] > 1
     many_alpha, many_beta, many_gamma = alpha.size > 1, beta.size > 1, gamma.size > 1
@@ -157,13 +174,20 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
                 t[k, b] = on
                 sum_k += on * scale[b]
             jacobian[k_count, k] += sum_k
-        for k in range(k_count):
-            for b in range(BLOCK):
-                lam[b] = t[k, b] * total[b]
-            for j in range(k, k_count):
-                sum_k = 0.0
+        # Few groups served of many: pairs of them only, one addition each.
+        pairs = 0.0
+        for b in range(n):
+            pairs += served[b] * (served[b] + 1.0)
+        if SCALAR * pairs < BLOCK * k_count * (k_count + 1):
+            add_pairs(t, total, n, chosen, jacobian)
+        else:
+            for k in range(k_count):
                 for b in range(BLOCK):
-                    sum_k += lam[b] * t[j, b]
-                jacobian[k, j] += sum_k
+                    lam[b] = t[k, b] * total[b]
+                for j in range(k, k_count):
+                    sum_k = 0.0
+                    for b in range(BLOCK):
+                        sum_k += lam[b] * t[j, b]
+                    jacobian[k, j] += sum_k
         i += n
     limits[0], limits[1] = least, steep
