@@ -77,6 +77,13 @@ def section(result: dict[str, Any]) -> str:
             "Time grows with the number of agents to the power "
             f"{result['slope_1e5_to_1e7']:.2f} (10⁵ to 10⁷ agents)."
         )
+    loads = result.get("load_before", {})
+    if loads and max(loads.values()) > 1.0:
+        lines.append(
+            "The machine was not idle: processes ready to run when a part began, "
+            + ", ".join(f"{part.replace('_', ' ')} {load:g}" for part, load in loads.items())
+            + "."
+        )
     lines.append(
         f"\nMedians, {result['date']}, {result['machine']}; equipoise includes its certificate, "
         f"the peers do not have one; a peer is stopped at {result['limit_seconds']:g} s or 2 GB "

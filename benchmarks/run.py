@@ -170,18 +170,41 @@ def versions() -> dict[str, str]:
     return out
 
 
+PARTS = ("over_nashopt", "many_agents", "general_kernel", "peers", "by_groups")
+
+
+def measured(part: str, quick: bool, limit: float) -> Any:
+    """Run one part: what it compares is compared in one process, one after the other."""
+    match part:
+        case "over_nashopt":
+            return over_nashopt()
+        case "many_agents":
+            return many_agents(8_000_000 if quick else 200_000_000)
+        case "general_kernel":
+            return general_kernel()
+        case "peers":
+            return against_peers(BY_AGENTS[: 5 if quick else None], limit)
+        case _:
+            return against_peers(BY_GROUPS[: 3 if quick else None], limit)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small games and 10^6 agents only")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a solve for a peer")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=PARTS,
+        help="measure these parts again and keep the others of today's results",
+    )  # fmt: skip
     options = parser.parse_args()
     limit = min(5.0, options.limit) if options.quick else options.limit
-    ratios = over_nashopt()
-    many = many_agents(8_000_000 if options.quick else 200_000_000)
-    kernel = general_kernel()
-    peers = against_peers(BY_AGENTS[: 5 if options.quick else None], limit)
-    groups = against_peers(BY_GROUPS[: 3 if options.quick else None], limit)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    path = HERE / "results" / f"{today}-solvers.json"
+    result = json.loads(path.read_text()) if path.exists() and options.only != PARTS else {}
+    loads = result.get("load_before", {})
+    for part in options.only:
+        loads[part] = round(os.getloadavg()[0], 1)
+        result[part] = measured(part, options.quick, limit)
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
         cwd=HERE,
@@ -189,18 +212,16 @@ def main() -> None:
         text=True,
         check=False,
     ).stdout.strip()
-    result = {
-        "date": today, "commit": commit, "versions": versions(),
+    result |= {
+        "date": today, "commit": commit, "versions": versions(), "load_before": loads,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "limit_seconds": limit, "over_nashopt": ratios, "peers": peers, "by_groups": groups,
-        "many_agents": many, "general_kernel": kernel,
-        "slopes_in_agents": slopes(peers, "agents", "agents"),
-        "slopes_in_groups": slopes(groups, "groups", "groups"),
-        "slope_1e5_to_1e7": slope_of_many(many),
+        "limit_seconds": limit,
+        "slopes_in_agents": slopes(result["peers"], "agents", "agents"),
+        "slopes_in_groups": slopes(result["by_groups"], "groups", "groups"),
+        "slope_1e5_to_1e7": slope_of_many(result["many_agents"]),
     }  # fmt: skip
-    path = HERE / "results" / f"{today}-solvers.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    path.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
     figure(result, path.with_suffix(".svg"))
     print(f"slope of time in agents, 10^5 to 10^7: {result['slope_1e5_to_1e7']}")
     print(path)
