@@ -16,14 +16,31 @@ def table(peers: list[dict[str, Any]]) -> str:
     """Return the rows of the peers, a column per number of agents."""
     names = list(dict.fromkeys(r["solver"] for r in peers))
     sizes = sorted({r["agents"] for r in peers})
-    lines = ["| seconds a solve, 6 groups | " + " | ".join(f"{n} agents" for n in sizes) + " |"]
+    lines = ["| seconds a solve, 6 groups | " + " | ".join(f"{n:,} agents" for n in sizes) + " |"]
     lines.append("|---" * (len(sizes) + 1) + "|")
     for name in names:
         cells = []
         for n in sizes:
             row = [r for r in peers if r["solver"] == name and r["agents"] == n]
-            cells.append(f"{row[0]['seconds']:.2g}" if row else "—")
+            cells.append(cell(row[0]) if row else "—")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def cell(row: dict[str, Any]) -> str:
+    if "stopped" in row:
+        return f"stopped: {row['stopped']}" if row["stopped"][0].isdigit() else "—"
+    return f"{row['seconds']:.2g}"
+
+
+def regrets(peers: list[dict[str, Any]]) -> str:
+    """Return what each solver reached, and how much memory it took, over all these sizes."""
+    lines = ["| solver | largest gap left | most memory a solve |", "|---|---|---|"]
+    for name in dict.fromkeys(r["solver"] for r in peers):
+        rows = [r for r in peers if r["solver"] == name and "stopped" not in r]
+        if rows:
+            gap, peak = max(r["max_gap"] for r in rows), max(r["peak_bytes"] for r in rows)
+            lines.append(f"| {name} | {gap:.0e} | {peak / 2**20:.0f} MiB |")
     return "\n".join(lines)
 
 
@@ -36,16 +53,41 @@ def newest() -> dict[str, Any]:
 
 def section(result: dict[str, Any]) -> str:
     """Return the README text between the two marks."""
-    many = [r for r in result["many_agents"] if r["groups"] == 8]
     lines = [table(result["peers"]), ""]
-    lines.append("| agents × 8 groups, certified | seconds | sorts of the same array |")
+    if result["over_nashopt"]:
+        lines.append("| nashopt's time over equipoise's, 6 groups | times |")
+        lines.append("|---|---|")
+        for row in result["over_nashopt"]:
+            lines.append(f"| {row['agents']} agents | {row['ratio']:,.1f} |")
+        lines.append("")
+    lines += [regrets(result["peers"]), ""]
+    lines.append("| agents × groups, certified | seconds | sorts of the same array |")
     lines.append("|---|---|---|")
-    for row in many:
-        lines.append(f"| {row['agents']:,} | {row['seconds']:.2g} | {row['over_sort']:.1f} |")
+    for row in result["many_agents"]:
+        size = f"{row['agents']:,} × {row['groups']}"
+        lines.append(f"| {size} | {row['seconds']:.2g} | {row['over_sort']:.1f} |")
     lines.append("")
+    for row in result["general_kernel"]:
+        lines.append(
+            f"A full kernel, {row['agents']:,} agents × {row['groups']} groups: "
+            f"{row['general']:.2g} s, {row['ratio']:.1f} times the identity's time."
+        )
+    if result["slope_1e5_to_1e7"] is not None:
+        lines.append(
+            "Time grows with the number of agents to the power "
+            f"{result['slope_1e5_to_1e7']:.2f} (10⁵ to 10⁷ agents)."
+        )
+    loads = result.get("load_before", {})
+    if loads and max(loads.values()) > 1.0:
+        lines.append(
+            "The machine was not idle: processes ready to run when a part began, "
+            + ", ".join(f"{part.replace('_', ' ')} {load:g}" for part, load in loads.items())
+            + "."
+        )
     lines.append(
-        f"Medians, {result['date']}, {result['machine']}; equipoise includes its "
-        "certificate, the peers do not have one."
+        f"\nMedians, {result['date']}, {result['machine']}; equipoise includes its certificate, "
+        f"the peers do not have one; a peer is stopped at {result['limit_seconds']:g} s or 2 GB "
+        "and not asked for larger games."
     )
     return "\n".join(lines) + "\n"
 

@@ -34,7 +34,8 @@ EXAMINERS = {"equilibrium.certificate", "equilibrium.uniqueness"}
 SOLVING = {
     "simplex", "projection", "solve", "solvers", "methods", "closed_form", "mean_field",
     "affine_vi", "network", "monotone", "outcome", "network_large", "network_kernels", "kernels",
-    "passes", "shard_pass", "shard_solve", "dynamics", "dynamics_steps",
+    "kernels_general", "passes", "answers", "shard_pass", "shard_solve", "dynamics",
+    "dynamics_steps",
 }  # fmt: skip
 TERMINAL = "cli.terminal"
 

@@ -89,7 +89,9 @@ def __getattr__(name: str) -> Any:
     if name == "levers":
         return importlib.import_module("equipoise.inclusion.levers")
     if name in _HOME:
-        return getattr(importlib.import_module(f"equipoise.{_HOME[name]}"), name)
+        found = getattr(importlib.import_module(f"equipoise.{_HOME[name]}"), name)
+        globals()[name] = found  # the next look-up does not come here
+        return found
     raise AttributeError(f"module 'equipoise' has no attribute {name!r}")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import equipoise as eq
-from equipoise.equilibrium import compiled, mean_field
+from equipoise.equilibrium import answers, compiled
 from equipoise.equilibrium.exam import examine
 
 pytest.importorskip("numba", reason="the extra 'fast' is not installed: nothing is compiled")
@@ -38,7 +38,7 @@ def test_compiled_answers_equal_numpys(
     assert fast.record.solver.startswith("mean-field")
     monkeypatch.setattr(compiled, "ROWS", 10**9)
     assert game.affine is not None
-    assert isinstance(mean_field.build(game.affine), mean_field.Problem)
+    assert isinstance(answers.build(game.affine), answers.Problem)
     plain = eq.solve(game)
     assert np.abs(fast.profile.array - plain.profile.array).max() < 1e-9
     exam = examine(game, fast.profile)
@@ -68,6 +68,41 @@ def test_an_unread_profile_off_the_simplex_is_refused() -> None:
     loose = eq.Profile.unchecked(game.groups, game.agents, profile)
     with pytest.raises(eq.BadInput, match="off the simplex"):
         eq.certify(game, loose)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["S = I", "full kernel"])
+def test_an_unread_profile_that_is_not_a_number_is_refused(full: bool) -> None:
+    game = population(compiled.ROWS + 5, 3, 1)
+    if full:
+        kernel = np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.4], [0.2, 0.4, 1.0]])
+        game = game.replace(eq.Diversity(0.5, kernel=kernel))
+    profile = np.full((compiled.ROWS + 5, 3), 1 / 3)
+    profile[11, 1] = np.nan
+    loose = eq.Profile.unchecked(game.groups, game.agents, profile)
+    with pytest.raises(eq.BadInput, match="off the simplex"):
+        eq.certify(game, loose)
+
+
+def test_rows_sum_to_one_where_curvature_is_small_beside_the_scores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """h = 1e-9: a level told from scores of size 1 would be known to 1e-7 of it only."""
+    monkeypatch.setattr(compiled, "ROWS", 1)
+    rng = np.random.default_rng(3)
+    game = eq.AlignmentGame(
+        eq.Groups(["a", "b", "c"]),
+        6,
+        [
+            eq.Attractiveness(rng.normal(size=(6, 3))),
+            eq.Consistency(rng.dirichlet(np.ones(3), 6), weight=1 / 5 + 1e-9),
+            eq.Diversity(1.0),
+        ],
+    )
+    form = game.affine
+    assert form is not None
+    near = answers.build(form).evaluate(np.full(3, 1 / 3), True).profile
+    assert near is not None
+    assert np.abs(near.sum(axis=1) - 1).max() < 1e-12
 
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,8 @@ def profile_of(folder: Path) -> FloatArray:
         ([300, 200], {"diversity": {"kernel": KERNEL}, "subsidy": {"prices": [0.1, 0, 0.3]}}),
         ([300, 200], {"consistency": {"metric": METRIC}, "variety": {"weight": 0.2}}),
         ([300, 200], {"diversity": {"weight": 0.0}}),
+        # Above the number of rows from which passes are compiled.
+        ([6_000, 5_000], {"diversity": {"kernel": KERNEL}, "consistency": {"metric": METRIC}}),
     ],
 )
 def test_shards_give_the_answer_of_the_game_in_memory(

@@ -105,7 +105,8 @@ class Certificate:
     @cached_property
     def relative_gap(self) -> FloatArray:
         """Return each gap over the agent's utility range, (rows,)."""
-        counted = self.gap > self.rounding
+        # Written so that a gap that is not a number counts.
+        counted = ~(self.gap <= self.rounding)
         if not counted.any():
             return np.zeros(self.gap.size)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -114,6 +115,8 @@ class Certificate:
     @cached_property
     def max_relative_gap(self) -> float:
         """Return the largest relative gap over agents; `solved` means at most the tolerance."""
+        if np.logical_and.reduce(self.gap <= self.rounding):
+            return 0.0
         return float(self.relative_gap.max())
 
     def __repr__(self) -> str:

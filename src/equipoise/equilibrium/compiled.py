@@ -46,13 +46,26 @@ def readable(array: FloatArray) -> FloatArray:
     return view
 
 
-def each_chunk(rows: int, work: Callable[[int, int, int], None]) -> None:
+_compiled: set[object] = set()
+"""Code of the work done before in this process."""
+
+
+def each_chunk(rows: int, work: Callable[[int, int, int], None], size: int | None = None) -> None:
     """Call `work(chunk number, low, high)` for every chunk of rows, on all threads."""
-    chunks = -(-rows // CHUNK)
-    first = min(CHUNK, rows)
-    with announced():
+    size = CHUNK if size is None else size
+    chunks = -(-rows // size)
+    first = min(size, rows)
+    code = getattr(work, "__code__", None)
+    if code in _compiled:
         work(0, 0, first)
-    list(_threads().map(lambda c: work(c, c * CHUNK, min(rows, (c + 1) * CHUNK)), range(1, chunks)))
+    else:
+        # The notice needs a thread of its own: only where something may be compiled.
+        with announced():
+            work(0, 0, first)
+        _compiled.add(code)
+    if chunks == 1:
+        return
+    list(_threads().map(lambda c: work(c, c * size, min(rows, (c + 1) * size)), range(1, chunks)))
 
 
 class announced:

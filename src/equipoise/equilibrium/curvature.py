@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from equipoise.game.affine import AffineForm, scalar_of
 from equipoise.game.parameters import tangent
 
-__all__ = ["block_modulus", "contraction_margin", "lowest_curvature", "network_modulus"]
+__all__ = [
+    "block_modulus",
+    "contraction_margin",
+    "lowest_curvature",
+    "lowest_programme",
+    "lowest_programme_exactly",
+    "network_modulus",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -17,6 +24,9 @@ DENSE_LIMIT = 1500
 
 MANY_ROWS = 10_000
 """Above this many rows the smallest diagonal entry serves as the bound, where it is positive."""
+
+PIECE = 1 << 12
+"""Rows whose matrices are in memory at once."""
 
 
 def tangent_curvatures(form: AffineForm, rows: NDArray[np.intp]) -> FloatArray:
@@ -30,7 +40,10 @@ def tangent_curvatures(form: AffineForm, rows: NDArray[np.intp]) -> FloatArray:
 
 
 def lowest_curvature(form: AffineForm) -> tuple[FloatArray, FloatArray]:
-    """Return the smallest and largest eigenvalue of H_i|T for every row, (rows,) each."""
+    """Return the smallest and largest eigenvalue of H_i|T for every row, (rows,) each.
+
+    Two matrices or more and very many rows: sums of theirs, bounds on the safe side (Weyl).
+    """
     scalar = form.scalar_curvature
     if scalar is not None:
         return scalar, scalar
@@ -49,8 +62,45 @@ def lowest_curvature(form: AffineForm) -> tuple[FloatArray, FloatArray]:
             else:
                 shift = shift + weight * factor
         return np.asarray(shift + scale * values[0]), np.asarray(shift + scale * values[-1])
+    if form.n_rows > MANY_ROWS:
+        return _summed_bounds(form, live)
     values = np.linalg.eigvalsh(tangent_curvatures(form, np.arange(form.n_rows)))
     return np.asarray(values[:, 0]), np.asarray(values[:, -1])
+
+
+def _summed_bounds(
+    form: AffineForm, live: list[tuple[FloatArray, FloatArray | None]]
+) -> tuple[FloatArray, FloatArray]:
+    basis = tangent(form.n_groups)
+    low, high = np.zeros(form.n_rows), np.zeros(form.n_rows)
+    for weight, matrix in live:
+        square = np.eye(form.n_groups) if matrix is None else matrix
+        values = np.linalg.eigvalsh(basis.T @ square @ basis)
+        low, high = low + weight * values[0], high + weight * values[-1]
+    return low, high
+
+
+def lowest_programme(form: AffineForm, total: int) -> FloatArray:
+    r"""Bound the curvature of every row's programme :math:`\gamma_iD_i` on T from below, (rows,).
+
+    Exact for :math:`S = \sigma I`; `total` is N, also when the rows are only a part of it.
+    """
+    low, _ = lowest_curvature(form)
+    spectrum = kernel_spectrum(form)[0] if form.n_groups > 1 else np.zeros(1)
+    pull = np.where(form.gamma > 0, spectrum.max(initial=0.0), spectrum.min(initial=np.inf))
+    return np.asarray(low - form.gamma * pull / (total - 1))
+
+
+def lowest_programme_exactly(form: AffineForm, rows: NDArray[np.intp]) -> FloatArray:
+    r"""Return the smallest eigenvalue of :math:`\gamma_iD_i|T` of some rows, (len(rows),)."""
+    basis = tangent(form.n_groups)
+    kernel = basis.T @ form.kernel_matrix() @ basis / (form.agents.total - 1)
+    out = np.empty(rows.size)
+    for low in range(0, rows.size, PIECE):
+        part = rows[low : low + PIECE]
+        own = tangent_curvatures(form, part) - form.gamma[part, None, None] * kernel
+        out[low : low + PIECE] = np.linalg.eigvalsh(own)[:, 0]
+    return out
 
 
 def kernel_spectrum(form: AffineForm) -> tuple[FloatArray, FloatArray]:

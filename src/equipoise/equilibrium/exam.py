@@ -7,19 +7,25 @@ every other game is examined term by term.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import final
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.equilibrium import compiled
-from equipoise.errors import BadInput
+from equipoise.equilibrium.exam_many import (
+    ROUNDING,
+    Exam,
+    examine_any,
+    examine_multiples,
+    regret_bound,
+    rows_of,
+    sharpen,
+)
 from equipoise.game.affine import AffineForm
 from equipoise.game.alignment_game import AlignmentGame
-from equipoise.game.profile import ROW_TOLERANCE, Profile
+from equipoise.game.profile import Profile
 from equipoise.game.terms import (
     Attractiveness,
     AudienceShare,
@@ -33,49 +39,17 @@ __all__ = ["Exam", "examine"]
 
 FloatArray = NDArray[np.float64]
 
-ROUNDING = 8 * float(np.finfo(np.float64).eps)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Exam:
-    """One number per row each; see `Certificate` for what they mean.
-
-    Gaps are known at once; regrets and ranges are worked out when they are read.
-    """
-
-    gap: FloatArray
-    rounding: FloatArray
-    work: Callable[[], tuple[FloatArray, FloatArray]]
-    """Regret and utility range."""
-
-    @cached_property
-    def _more(self) -> tuple[FloatArray, FloatArray]:
-        return self.work()
-
-    @property
-    def regret(self) -> FloatArray:
-        """Return regrets or upper bounds, (rows,)."""
-        return self._more[0]
-
-    @property
-    def utility_range(self) -> FloatArray:
-        """Return the spreads of utilities, (rows,)."""
-        return self._more[1]
-
 
 def examine(game: AlignmentGame, profile: Profile) -> Exam:
     """Examine every agent of a profile; the profile must fit the game."""
     form = game.affine
-    if (
-        form is not None
-        and form.network is None
-        and form.own_weight is not None
-        and form.kernel_scale is not None
-    ):
-        if form.n_rows >= compiled.ROWS and compiled.available():
-            return _compiled(form, form.own_weight, form.kernel_scale, profile)
-        return _scalar(form, form.own_weight, form.kernel_scale, profile.array)
+    if form is not None and form.network is None:
+        many = form.n_rows >= compiled.ROWS and compiled.available()
+        if form.own_weight is not None and form.kernel_scale is not None:
+            examined = examine_multiples if many else _scalar
+            return examined(form, form.own_weight, form.kernel_scale, profile)
+        if many:
+            return examine_any(game, profile)
     x = profile.array
     v, size = _incentives(game, x)
     gap = _gap(v, x)
@@ -86,7 +60,7 @@ def examine(game: AlignmentGame, profile: Profile) -> Exam:
     )
 
 
-def _scalar(form: AffineForm, h: FloatArray, sigma: float, x: FloatArray) -> Exam:
+def _scalar(form: AffineForm, h: FloatArray, sigma: float, profile: Profile) -> Exam:
     r"""Examine an affine game with :math:`H_i = h_i I`, :math:`S = \sigma I`, default network.
 
     With :math:`g_i = s_i - \gamma_i\sigma o_i` the gradient is :math:`v_i = g_i - h_i x_i`, a
@@ -94,15 +68,15 @@ def _scalar(form: AffineForm, h: FloatArray, sigma: float, x: FloatArray) -> Exa
     - h_i|x_i|^2/2`, up to the same constant. Regret is bounded by weak duality at the level
     :math:`\max_k v_{ik}`: true for any level, sharp at an equilibrium.
     """
-    g = form.leads
-    if form.coupled:
-        factor = form.weight * (sigma / (form.agents.total - 1))
-        g = g - factor[:, None] * (form.agents.counts @ x - x)
-    bent = h[:, None] * x
+    fixed = _fixed.get(form)
+    if fixed is None:
+        fixed = _fixed[form] = _constants(form, h, sigma)
+    x = profile.array
+    g = fixed.leads - fixed.factor * (fixed.counts.dot(x) - x)
+    bent = fixed.own * x
     v = g - bent
-    best = v.max(axis=1, keepdims=True)
-    gap = np.einsum("ik,ik->i", x, best - v)
-    rounding = ROUNDING * (1 + x.shape[1]) * form.incentive_size
+    best = np.maximum.reduce(v, axis=1, keepdims=True)
+    gap = (x * (best - v)).dot(fixed.ones)
 
     def more() -> tuple[FloatArray, FloatArray]:
         here = np.einsum("ik,ik->i", x, g - 0.5 * bent)
@@ -114,84 +88,41 @@ def _scalar(form: AffineForm, h: FloatArray, sigma: float, x: FloatArray) -> Exa
             # ½h(y² + x²) − x·(g − λ), with hy = (g − λ)_+: each term keeps its digits.
             dual = np.einsum("ik,ik->i", y - x, lead - 0.5 * h[:, None] * (y + x))
         regret = np.where((h > 0) & (dual < gap), np.maximum(dual, 0.0), gap)
-        _sharpen(regret, gap, spread, lambda rows: (v[rows], x[rows], _rows(h, rows)))
+        sharpen(regret, gap, spread, lambda rows: (v[rows], x[rows], rows_of(h, rows)))
         return regret, spread
 
-    return Exam(gap, np.broadcast_to(rounding, gap.shape), more)
+    return Exam(gap, fixed.rounding, more)
 
 
-def _sharpen(
-    regret: FloatArray,
-    gap: FloatArray,
-    spread: FloatArray,
-    rows_of: Callable[[NDArray[np.intp]], tuple[FloatArray, FloatArray, FloatArray]],
-) -> None:
-    """Replace regret by its exact value in rows that are far from equilibrium."""
-    far = np.flatnonzero(regret > 1e-9 * spread)
-    if far.size:
-        v, x, h = rows_of(far)
-        regret[far] = np.minimum(gap[far], _regret_scalar(v, x, h, gap[far]))
+class _Fixed(NamedTuple):
+    """What the exam reads off an affine game once."""
+
+    leads: FloatArray
+    factor: FloatArray
+    r""":math:`\gamma_i\sigma/(N-1)`, (rows or 1, 1); 0 where nobody looks at the others."""
+    own: FloatArray
+    """h_i, (rows or 1, 1)."""
+    counts: FloatArray
+    ones: FloatArray
+    """(groups,)."""
+    rounding: FloatArray
 
 
-def _rows(array: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
-    return array[rows] if len(array) > 1 else np.repeat(array, rows.size, axis=0)
+_fixed: WeakKeyDictionary[AffineForm, _Fixed] = WeakKeyDictionary()
 
 
-def _compiled(form: AffineForm, h: FloatArray, sigma: float, profile: Profile) -> Exam:
-    """Do the same in one compiled pass over many rows, which also checks the rows themselves."""
-    from equipoise.equilibrium.examiner import exam_pass
-
-    read, x = compiled.readable, profile.array
-    rows, k = x.shape
-    chunks = -(-rows // compiled.CHUNK)
-    counts = form.agents.counts.astype(np.float64) if form.agents.typed else None
-    total = np.zeros((chunks, k))
-    run: Callable[..., None] = exam_pass
-
-    def add(chunk: int, low: int, high: int) -> None:
-        part = x[low:high]
-        total[chunk] = np.ones(high - low) @ part if counts is None else counts[low:high] @ part
-
+def _constants(form: AffineForm, h: FloatArray, sigma: float) -> _Fixed:
     met = max(1, form.agents.total - 1)
-    if form.coupled:
-        compiled.each_chunk(rows, add)
-    prices = form.common - form.common.max()
-    given = [read(a) for a in (form.values, form.alpha, form.pull, form.beta, prices)]
-    weight = form.weight if form.coupled else np.zeros(1)
-    met_total = read(total.sum(axis=0) * (sigma / met))
-    own = [read(a) for a in (weight, h, x)]
-
-    def examined(full: bool) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        gap, size = np.empty(rows), np.empty(rows)
-        regret, spread = (np.empty(rows if full else 1) for _ in range(2))
-        off = np.zeros((chunks, 2))
-
-        def work(chunk: int, low: int, high: int) -> None:
-            run(
-                *given, met_total, sigma / met, float(met), *own, low, high, full,
-                gap, regret, spread, size, off[chunk],
-            )  # fmt: skip
-
-        compiled.each_chunk(rows, work)
-        if off[:, 0].max() > ROW_TOLERANCE or off[:, 1].min() < 0:
-            raise BadInput("profile: a row is off the simplex; divide it by its sum")
-        return gap, regret, spread, size
-
-    def some(rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        g = _rows(form.alpha, rows)[:, None] * _rows(form.values, rows) + prices
-        g = g + _rows(form.beta, rows)[:, None] * _rows(form.pull, rows)
-        g -= _rows(weight, rows)[:, None] * (met_total - x[rows] * (sigma / met))
-        return g - _rows(h, rows)[:, None] * x[rows], x[rows], _rows(h, rows)
-
-    def more() -> tuple[FloatArray, FloatArray]:
-        _, regret, spread, _ = examined(True)
-        _sharpen(regret, gap, spread, some)
-        return regret, spread
-
-    gap, _, _, size = examined(False)
-    size += float(np.ptp(form.common))
-    size *= ROUNDING * (1 + k)
-    return Exam(gap, size, more)
+    factor = form.weight * (sigma / met) if form.coupled else np.zeros(1)
+    rounding = ROUNDING * (1 + form.n_groups) * form.incentive_size
+    return _Fixed(
+        form.leads,
+        factor[:, None],
+        h[:, None],
+        form.agents.counts.astype(np.float64),
+        np.ones(form.n_groups),
+        np.broadcast_to(rounding, (form.n_rows,)),
+    )
 
 
 def _incentives(game: AlignmentGame, x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -247,28 +178,7 @@ def _regret(game: AlignmentGame, profile: Profile, v: FloatArray, gap: FloatArra
     affine = game.affine
     if affine is None or affine.scalar_curvature is None:
         return gap
-    return _regret_scalar(v, profile.array, affine.scalar_curvature, gap)
-
-
-def _regret_scalar(v: FloatArray, x: FloatArray, h: FloatArray, gap: FloatArray) -> FloatArray:
-    r"""Bound regret for curvature :math:`hI` by weak duality, any level :math:`\lambda`.
-
-    :math:`\sup_y \langle v, y-x\rangle - \tfrac h2\|y-x\|^2 \le \lambda + \sum_k
-    (g_k-\lambda)_+^2/(2h) - \langle g, x\rangle + \tfrac h2 \|x\|^2` with :math:`g = v + hx`.
-    Every level gives a true bound; Newton steps on the dual make it sharp.
-    """
-    safe = np.where(h > 0, h, 1.0)[:, None]
-    g = v + safe * x
-    level = g.max(axis=1, keepdims=True) - safe
-    for _ in range(min(12, g.shape[1])):
-        on = g > level
-        level = (np.where(on, g, 0.0).sum(axis=1, keepdims=True) - safe) / on.sum(
-            axis=1, keepdims=True
-        )
-    # With g − λ split into served and unserved parts the bound is a sum of squares.
-    step = np.maximum(g - level, 0.0) / safe - x
-    bound = (step * (g - level) - 0.5 * safe * (step**2 + 2 * step * x)).sum(axis=1)
-    return np.where(h > 0, np.maximum(bound, 0.0), gap)
+    return regret_bound(v, profile.array, affine.scalar_curvature, gap)
 
 
 def _regret_kl(game: AlignmentGame, profile: Profile, gap: FloatArray) -> FloatArray:

@@ -16,6 +16,22 @@ __all__ = ["answer_pass"]
 
 BLOCK = 64
 
+SCALAR = 12
+"""About how many vectorised products an addition at scattered places costs."""
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def add_pairs(on, weight, n, chosen, jacobian):  # type: ignore[no-untyped-def]  # compiled
+    """Add weight·aa' of the first n columns of `on`, which are 0 or 1, to the upper triangle."""
+    for b in range(n):
+        q = 0
+        for k in range(on.shape[0]):
+            chosen[q] = k
+            q += 1 if on[k, b] > 0.0 else 0
+        for c in range(q):
+            for d in range(c, q):
+                jacobian[chosen[c], chosen[d]] += weight[b]
+
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
@@ -28,9 +44,10 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
     1, groups); `alpha`, `beta`, `gamma`, `curvature`, `weight` are (rows or 1,); `met`
     :math:`= \sigma/(N-1)`, `grow` :math:`= N/(N-1)`: :math:`h_i` is the curvature plus `extra`
     less :math:`\gamma_i\sigma/(N-1)` and :math:`\gamma'_i = \gamma_i N/(N-1)`. `level` keeps
-    :math:`\lambda` between passes. `jacobian` (groups + 1, groups) collects the upper triangle
-    of :math:`\sum w\gamma' a a^\top/(h|a|)` and, in its last row, :math:`\sum w\gamma' a/h`;
-    `limits` (2,) keeps the least :math:`h_i` and the largest :math:`|\gamma'_i|/h_i`.
+    :math:`\lambda`, counted from the row's best, between passes. `jacobian` (groups + 1, groups)
+    collects the upper triangle of :math:`\sum w\gamma' a a^\top/(h|a|)` and, in its last row,
+    :math:`\sum w\gamma' a/h`; `limits` (2,) keeps the least :math:`h_i` and the largest
+    :math:`|\gamma'_i|/h_i`.
     """
     k_count = common.size
     t = np.empty((k_count, BLOCK))
@@ -38,54 +55,78 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
     served = np.empty(BLOCK)
     lam = np.empty(BLOCK)
     h = np.empty(BLOCK)
-    scale = np.empty(BLOCK)
-    base = np.empty(k_count)
+    scale, inverse = np.empty(BLOCK), np.empty(BLOCK)
+    chosen = np.empty(k_count + 1, dtype=np.int64)
+    alphas, betas, pushes = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     many_values, many_pull = values.shape[0] > 1, pull.shape[0] > 1
     many_alpha, many_beta, many_gamma = alpha.size > 1, beta.size > 1, gamma.size > 1
     many_own, many_weight = curvature.size > 1, weight.size > 1
+    least, steep = limits[0], limits[1]
     i = low
     while i < high:
         n = min(BLOCK, high - i)
-        for b in range(n):
-            row = i + b
-            raw = gamma[row] if many_gamma else gamma[0]
-            g = raw * grow
-            a = alpha[row] if many_alpha else alpha[0]
-            c = beta[row] if many_beta else beta[0]
-            at = row if many_values else 0
-            by = row if many_pull else 0
-            for k in range(k_count):
-                base[k] = common[k] - g * pressure[k] + c * pull[by, k]
-            # From the row's best value: a payoff common to all groups costs no digits.
-            first = values[at, 0]
-            for k in range(1, k_count):
-                first = values[at, k] if values[at, k] > first else first
-            for k in range(k_count):
-                t[k, b] = a * (values[at, k] - first) + base[k]
-            d = (curvature[row] if many_own else curvature[0]) + extra - raw * met
-            h[b] = d
-            limits[0] = d if d < limits[0] else limits[0]
-            e = abs(g) / d
-            limits[1] = e if e > limits[1] else limits[1]
+        # Views that start at 0: no test for a negative index stands in the inner loops.
+        rows = values[i : i + n] if many_values else values
+        anchors = pull[i : i + n] if many_pull else pull
+        levels = level[i : i + n]
         for b in range(n, BLOCK):
-            h[b] = 1.0
-            for k in range(k_count):
+            h[b], alphas[b], betas[b], pushes[b] = 1.0, 0.0, 0.0, 0.0
+        for b in range(n):
+            raw = gamma[i + b] if many_gamma else gamma[0]
+            alphas[b] = alpha[i + b] if many_alpha else alpha[0]
+            betas[b] = beta[i + b] if many_beta else beta[0]
+            pushes[b] = raw * grow
+            h[b] = (curvature[i + b] if many_own else curvature[0]) + extra - raw * met
+        for b in range(n):
+            least = h[b] if h[b] < least else least
+            inverse[b] = 1.0 / h[b]
+            e = abs(pushes[b]) * inverse[b]
+            steep = e if e > steep else steep
+        # Groups outermost: one strided read an entry, then vector instructions.
+        for k in range(k_count):
+            if many_values:
+                for b in range(n):
+                    t[k, b] = rows[b, k]
+            else:
+                for b in range(n):
+                    t[k, b] = values[0, k]
+            for b in range(n, BLOCK):
                 t[k, b] = 0.0
+        # From the row's best value: a payoff common to all groups costs no digits.
+        for b in range(BLOCK):
+            total[b] = t[0, b]
+        for k in range(1, k_count):
+            for b in range(BLOCK):
+                total[b] = t[k, b] if t[k, b] > total[b] else total[b]
+        for k in range(k_count):
+            if many_pull:
+                for b in range(n):
+                    lam[b] = betas[b] * anchors[b, k]
+                for b in range(n, BLOCK):
+                    lam[b] = 0.0
+            else:
+                for b in range(BLOCK):
+                    lam[b] = betas[b] * pull[0, k]
+            for b in range(BLOCK):
+                push = common[k] - pushes[b] * pressure[k]
+                t[k, b] = alphas[b] * (t[k, b] - total[b]) + (push + lam[b])
+        # Measured from the best, served entries are at most h in size: rows sum to 1 to the last
+        # digits also where h is small beside the scores.
+        for b in range(BLOCK):
+            total[b] = t[0, b]
+        for k in range(1, k_count):
+            for b in range(BLOCK):
+                total[b] = t[k, b] if t[k, b] > total[b] else total[b]
+        for k in range(k_count):
+            for b in range(BLOCK):
+                t[k, b] -= total[b]
         # Newton on the level: from any start one step lands left of the root of the convex
         # piecewise-linear excess, and the steps after it are monotone and finite.
+        for b in range(BLOCK):
+            lam[b] = -h[b]
         if warm:
             for b in range(n):
-                lam[b] = level[i + b]
-            for b in range(n, BLOCK):
-                lam[b] = -1.0 / k_count
-        else:
-            for b in range(BLOCK):
-                lam[b] = t[0, b]
-            for k in range(1, k_count):
-                for b in range(BLOCK):
-                    lam[b] = t[k, b] if t[k, b] > lam[b] else lam[b]
-            for b in range(BLOCK):
-                lam[b] -= h[b]
+                lam[b] = levels[b]
         for _ in range(3 * k_count + 20):
             for b in range(BLOCK):
                 total[b] = 0.0
@@ -104,9 +145,9 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
             if off <= 0.0:
                 break
         for b in range(n):
-            level[i + b] = lam[b]
+            levels[b] = lam[b]
         for b in range(n):
-            scale[b] = (weight[i + b] if many_weight else weight[0]) / h[b]
+            scale[b] = (weight[i + b] if many_weight else weight[0]) * inverse[b]
         for b in range(n, BLOCK):
             scale[b] = 0.0
         for k in range(k_count):
@@ -118,10 +159,10 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
                 sum_k += d * scale[b]
             mean[k] += sum_k
         if write:
+            out = profile[i : i + n]
             for b in range(n):
-                inverse = 1.0 / h[b]
                 for k in range(k_count):
-                    profile[i + b, k] = t[k, b] * inverse
+                    out[b, k] = t[k, b] * inverse[b]
         for b in range(n):
             scale[b] *= grow * (gamma[i + b] if many_gamma else gamma[0])
         for b in range(BLOCK):
@@ -133,12 +174,20 @@ def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the t
                 t[k, b] = on
                 sum_k += on * scale[b]
             jacobian[k_count, k] += sum_k
-        for k in range(k_count):
-            for b in range(BLOCK):
-                lam[b] = t[k, b] * total[b]
-            for j in range(k, k_count):
-                sum_k = 0.0
+        # Few groups served of many: pairs of them only, one addition each.
+        pairs = 0.0
+        for b in range(n):
+            pairs += served[b] * (served[b] + 1.0)
+        if SCALAR * pairs < BLOCK * k_count * (k_count + 1):
+            add_pairs(t, total, n, chosen, jacobian)
+        else:
+            for k in range(k_count):
                 for b in range(BLOCK):
-                    sum_k += lam[b] * t[j, b]
-                jacobian[k, j] += sum_k
+                    lam[b] = t[k, b] * total[b]
+                for j in range(k, k_count):
+                    sum_k = 0.0
+                    for b in range(BLOCK):
+                        sum_k += lam[b] * t[j, b]
+                    jacobian[k, j] += sum_k
         i += n
+    limits[0], limits[1] = least, steep

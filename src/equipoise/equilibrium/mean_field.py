@@ -9,21 +9,21 @@ Agents meet only through :math:`m = \bar x`. Each plays :math:`x_i(m) = \arg\max
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import final
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.equilibrium import compiled
-from equipoise.equilibrium.passes import answer_rows
-from equipoise.equilibrium.simplex import maximise, project
+from equipoise.equilibrium.answers import (
+    Answer,
+    AnyProblem,
+    applies,
+    build,
+    build_plain,
+    pressure,
+)
 from equipoise.game.affine import AffineForm
 from equipoise.game.agents import Agents
-from equipoise.game.parameters import tangent
 
 __all__ = ["applies", "settle", "solve_mean_field"]
 
@@ -31,178 +31,8 @@ FloatArray = NDArray[np.float64]
 
 MAX_STEPS = 80
 
-
-@final
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What the agents answer to a coverage m."""
-
-    excess: FloatArray
-    """F(m), (groups,)."""
-    jacobian: Callable[[], FloatArray]
-    """Q at m, on demand."""
-    profile: FloatArray | None
-    """x_i(m), where it was written."""
-    steepest: float
-    """Largest |γ'_i| over the agent's curvature: F cannot be told below its rounding."""
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """The aggregative game as the iteration sees it, answered by NumPy."""
-
-    scores: FloatArray
-    own: FloatArray
-    """Curvature γ_i D_i: (rows,) multiples of I, or (rows, groups, groups)."""
-    gamma: FloatArray
-    """γ'_i = γ_i N/(N−1), (rows,)."""
-    kernel: FloatArray | float
-    share: FloatArray
-    """n_i / N, (rows,)."""
-    warm: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
-
-    def respond(self, m: FloatArray) -> FloatArray:
-        """Return x_i(m), (rows, groups)."""
-        tilted = self.scores - self.tilt * pressure(self.kernel, m)
-        if self.own.ndim == 1:
-            return project(tilted, self.own)
-        x, self.warm["served"] = maximise(tilted, self.own, served=self.warm.get("served"))
-        return x
-
-    def evaluate(self, m: FloatArray, near: bool) -> Answer:
-        """Answer coverage m; `near` changes nothing here."""
-        x = self.respond(m)
-        return Answer(self.share @ x - m, lambda: self.jacobian(x > 0), x, self.steepest)
-
-    @cached_property
-    def steepest(self) -> float:
-        """Return the largest |γ'_i| over the agent's curvature."""
-        own = self.own if self.own.ndim == 1 else np.abs(self.own).max(axis=(1, 2))
-        return float((np.abs(self.gamma) / own).max())
-
-    def jacobian(self, served: NDArray[np.bool_]) -> FloatArray:
-        r"""Return :math:`Q = \sum_i (n_i/N)\,\gamma'_i P_i` (R7), (groups, groups)."""
-        if self.own.ndim == 1:
-            on = served.astype(np.float64)
-            out: FloatArray = (on.T * (self.pull / on.sum(axis=1))) @ on
-            np.negative(out, out=out)
-            out.flat[:: out.shape[0] + 1] += self.pull @ on
-            return out
-        weight = self.share * self.gamma
-        return np.asarray(np.einsum("i,ijk->jk", weight, self.sensitivity(served)[0]))
-
-    @cached_property
-    def tilt(self) -> FloatArray:
-        """Return γ'_i as a column."""
-        return self.gamma[:, None]
-
-    @cached_property
-    def pull(self) -> FloatArray:
-        """Return (n_i/N) γ'_i over the curvature, (rows,)."""
-        return np.asarray(self.share * self.gamma / self.own)
-
-    def sensitivity(self, served: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-        r"""Return (P_i, x_i at zero scores) on the groups served: :math:`x_i = P_i g + x_i^0`.
-
-        By the bordered inverse: exact also where the curvature is definite only on T.
-        """
-        on = served.astype(np.float64)
-        n = on.shape[1]
-        k = np.arange(n)
-        border = np.zeros((len(on), n + 1, n + 1))
-        matrices = self.own if self.own.ndim == 3 else self.own[:, None, None] * np.eye(n)
-        border[:, :n, :n] = matrices * on[:, :, None] * on[:, None, :]
-        border[:, k, k] += 1.0 - on
-        border[:, :n, n] = on
-        border[:, n, :n] = on
-        inverse = np.linalg.inv(border)
-        both = on[:, :, None] * on[:, None, :]
-        return np.asarray(inverse[:, :n, :n] * both), np.asarray(inverse[:, :n, n] * on)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class CompiledProblem:
-    """The same for curvature and kernel multiples of I, by compiled passes over the rows."""
-
-    form: AffineForm
-    kernel: float
-    extra: float
-    level: FloatArray
-    """λ_i of the last answer, (rows,): where the next one starts."""
-    asked: list[bool] = field(default_factory=list)
-
-    def evaluate(self, m: FloatArray, near: bool) -> Answer:
-        """Answer coverage m in one pass; close to the end (`near`) write the profile, too."""
-        form = self.form
-        profile = np.empty((form.n_rows, form.n_groups)) if near else None
-        done = answer_rows(
-            form,
-            m,
-            total=form.agents.total,
-            level=self.level,
-            warm=bool(self.asked),
-            profile=profile,
-            extra=self.extra,
-        )
-        self.asked.append(True)
-        return Answer(done.mean - m, lambda: done.jacobian, profile, done.steepest)
-
-
-def pressure(kernel: FloatArray | float, m: FloatArray) -> FloatArray:
-    """Return S m."""
-    return kernel * m if isinstance(kernel, float) else kernel @ m
-
-
-def build(form: AffineForm, extra: float = 0.0) -> Problem | CompiledProblem:
-    """Assemble the problem, with `extra` curvature added for continuation."""
-    own_weight, sigma = form.own_weight, form.kernel_scale
-    large = form.n_rows >= compiled.ROWS and compiled.available()
-    if large and own_weight is not None and sigma is not None:
-        return CompiledProblem(form, sigma, extra, np.empty(form.n_rows))
-    if form.answer_curvature is None or extra:
-        return build_plain(form, extra)
-    if form not in _built:
-        _built[form] = build_plain(form)
-    return _built[form]
-
-
-_built: WeakKeyDictionary[AffineForm, Problem] = WeakKeyDictionary()
-"""Small problems with curvature multiples of I, which keep no state between solves."""
-
-
-def build_plain(form: AffineForm, extra: float = 0.0, total: int | None = None) -> Problem:
-    """Assemble the problem for NumPy; `total` agents when the rows are only a part of them."""
-    total = form.agents.total if total is None else total
-    scalar, sigma = form.scalar_curvature, form.kernel_scale
-    if scalar is not None and sigma is not None:
-        own = scalar - form.gamma * sigma / (total - 1) + extra
-    else:
-        own = form.curvature_matrices()
-        own -= (form.gamma / (total - 1))[:, None, None] * form.kernel_matrix()
-        own += extra * np.eye(form.n_groups)
-    return Problem(
-        scores=np.asarray(form.scores),
-        own=own,
-        gamma=form.gamma * total / (total - 1),
-        kernel=sigma if sigma is not None else form.kernel_matrix(),
-        share=form.agents.counts / total,
-    )
-
-
-def applies(form: AffineForm) -> bool:
-    r"""Whether every agent's programme in R10 is strictly concave: :math:`D_i \succ 0` on T."""
-    if form.network is not None or not form.coupled:
-        return False
-    own = form.answer_curvature
-    if own is not None:
-        return bool(own.min() > 1e-13 * np.abs(form.weight).max())
-    if form.n_groups == 1:
-        return True
-    basis = tangent(form.n_groups)
-    low = np.linalg.eigvalsh(basis.T @ build_plain(form).own @ basis)
-    return bool((low[:, 0] > 1e-13 * np.abs(low).max()).all())
+PATIENCE = 12
+"""Steps in which ‖F‖ has not halved before Newton's method gives way to continuation."""
 
 
 def solve_mean_field(
@@ -265,19 +95,22 @@ def _sampled_start(form: AffineForm, m: FloatArray) -> tuple[FloatArray, int]:
     )
     if not applies(sample):
         return m, 0
-    x, found, steps = _newton(build_plain(sample), m)
+    x, found, steps = _newton(build(sample, many=True), m)
     return (m if x is None else found), steps
 
 
-def _newton(
-    problem: Problem | CompiledProblem, m: FloatArray
-) -> tuple[FloatArray | None, FloatArray, int]:
+def _newton(problem: AnyProblem, m: FloatArray) -> tuple[FloatArray | None, FloatArray, int]:
     """Return (profile or None, coverage, steps)."""
     answer = problem.evaluate(m, False)
     floor = 4e-16 * (1.0 + answer.steepest)
     best, best_answer, best_size = m, answer, _size(answer)
     stalled = step = 0
-    while step < MAX_STEPS and best_size > floor and stalled < 3:
+    # ψ falls at every step, ‖F‖ need not: far from the end it may take several steps to.
+    while (
+        step < MAX_STEPS
+        and best_size > floor
+        and stalled < (3 if best_size <= 1e3 * floor else PATIENCE)
+    ):
         step += 1
         direction = _direction(problem.kernel, answer)
         # Newton squares the error: the next answer may be the last.
@@ -313,7 +146,7 @@ def _direction(kernel: FloatArray | float, answer: Answer) -> FloatArray:
 
 
 def _search(
-    problem: Problem | CompiledProblem,
+    problem: AnyProblem,
     m: FloatArray,
     answer: Answer,
     direction: FloatArray,

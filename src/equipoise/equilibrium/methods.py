@@ -16,6 +16,7 @@ from equipoise.equilibrium import (
     monotone,
     network,
 )
+from equipoise.equilibrium.few import few_agents
 from equipoise.equilibrium.solvers import (
     AnyOf,
     ClosedForm,
@@ -75,9 +76,13 @@ def _affine(
     begin = "equal weights" if start is None else "given profile"
     if (solver is None or isinstance(solver, MeanFieldNewton)) and mean_field.applies(form):
         guess = None if start is None else start.coverage
+        reason = "everybody meets everybody and each agent's programme is strictly concave"
+        few = few_agents(form) if form.n_rows < compiled.ROWS else None
+        quick = None if few is None else few.solve(guess)
+        if quick is not None:
+            yield _attempt(game, quick, "mean-field Newton (R10)", reason, begin)
         newton = mean_field.solve_mean_field(form, guess)
         if newton is not None:
-            reason = "everybody meets everybody and each agent's programme is strictly concave"
             yield _attempt(game, newton, "mean-field Newton (R10)", reason, begin)
     if solver is None or isinstance(solver, Lemke):
         pivoted = affine_vi.solve_lemke(form)

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.equilibrium import compiled
-from equipoise.equilibrium.curvature import kernel_spectrum, lowest_curvature
-from equipoise.equilibrium.mean_field import build_plain
-from equipoise.equilibrium.passes import answer_rows
+from equipoise.equilibrium.answers import build_plain
+from equipoise.equilibrium.curvature import lowest_programme
+from equipoise.equilibrium.passes import answer_general, answer_rows, blend
 from equipoise.equilibrium.shard_exam import profile_file
 from equipoise.equilibrium.shards import opened
 from equipoise.game.affine import AffineForm
 
-__all__ = ["answer_shard", "lowest_programme", "survey_shard"]
+__all__ = ["answer_shard", "survey_shard"]
 
 FloatArray = NDArray[np.float64]
 
@@ -39,14 +39,6 @@ def survey_shard(game: str, shard: int) -> dict[str, Any]:
             ratio = max(ratio, float((gamma / own).max()) * whole.total / (whole.total - 1))
         size = max(size, float(gamma.max()))
     return {"lowest": lowest, "row": row, "ratio": ratio, "size": size}
-
-
-def lowest_programme(form: AffineForm, total: int) -> FloatArray:
-    """Bound the curvature of every row's programme on T from below (exact for S = σI)."""
-    low, _ = lowest_curvature(form)
-    spectrum = kernel_spectrum(form)[0] if form.n_groups > 1 else np.zeros(1)
-    pull = np.where(form.gamma > 0, spectrum.max(initial=0.0), spectrum.min(initial=np.inf))
-    return np.asarray(low - form.gamma * pull / (total - 1))
 
 
 def answer_shard(
@@ -78,8 +70,17 @@ def _answer(
     form: AffineForm, total: int, m: FloatArray, extra: float, profile: FloatArray | None
 ) -> tuple[FloatArray, FloatArray]:
     own, sigma = form.own_weight, form.kernel_scale
-    if own is not None and sigma is not None and compiled.available() and total >= compiled.ROWS:
-        # Only the levels λ of one block are kept, and dropped.
+    many = compiled.available() and total >= compiled.ROWS
+    if many and (own is None or sigma is None):
+        # Only the groups served by one block are kept, and dropped.
+        served = np.empty((form.n_rows, m.size), dtype=np.uint8)
+        done = answer_general(
+            form, blend(form, total), m,
+            total=total, served=served, warm=False, profile=profile, extra=extra,
+        )  # fmt: skip
+        return done.mean, done.jacobian
+    if many:
+        # Only their levels λ.
         level = np.empty(form.n_rows)
         done = answer_rows(
             form, m, total=total, level=level, warm=False, profile=profile, extra=extra

@@ -19,14 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.engine import Engine
-from equipoise.equilibrium.mean_field import build_plain
+from equipoise.equilibrium.answers import build_plain
+from equipoise.equilibrium.curvature import lowest_programme
 from equipoise.equilibrium.outcome import Outcome, SolveRecord
 from equipoise.equilibrium.shard_exam import ShardCertificate, certify_shards, profile_file
-from equipoise.equilibrium.shard_pass import (
-    answer_shard,
-    lowest_programme,
-    survey_shard,
-)
+from equipoise.equilibrium.shard_pass import answer_shard, survey_shard
 from equipoise.equilibrium.shards import Progress, ShardedGame, each_shard
 from equipoise.errors import BadInput, NotSolved
 

@@ -150,9 +150,10 @@ def _without_level(game: AlignmentGame) -> AlignmentGame:
     It changes nobody's choice, and would cost the methods the digits that do. (Compiled passes
     measure every row from its best group themselves: there a look at some rows is enough.)
     """
-    if game not in _levelled:
-        _levelled[game] = _take_off_level(game)
-    return _levelled[game] or game
+    known = _levelled.get(game, game)
+    if known is game:
+        known = _levelled[game] = _take_off_level(game)
+    return known or game
 
 
 _levelled: WeakKeyDictionary[AlignmentGame, AlignmentGame | None] = WeakKeyDictionary()
@@ -230,7 +231,7 @@ def _flat_between(game: AlignmentGame, one: FloatArray, two: FloatArray) -> bool
 
 
 def _outcome(game: AlignmentGame, profile: Profile, exam: Certificate, tol: float) -> Outcome:
-    share = game.term(AudienceShare)
+    share = game.term(AudienceShare) if game.affine is None else None
     if share is not None:
         weight = np.broadcast_to(share.weight, (len(game.agents),))
         lone = game.agents.total > 1 and int(game.agents.counts[weight > 0].sum()) == 1

@@ -23,7 +23,10 @@ from equipoise.equilibrium.curvature import (
     MANY_ROWS,
     block_modulus,
     contraction_margin,
+    kernel_defect,
     lowest_curvature,
+    lowest_programme,
+    lowest_programme_exactly,
     network_modulus,
 )
 from equipoise.game.affine import AffineForm
@@ -35,6 +38,9 @@ from equipoise.game.terms import AudienceShare, Consistency, Diversity, KLConsis
 __all__ = ["Uniqueness", "uniqueness"]
 
 FloatArray = NDArray[np.float64]
+
+MANY_ENTRIES = 1 << 23
+"""Largest (rows × directions × directions) array made for a proof."""
 
 
 @final
@@ -111,7 +117,7 @@ def _affine(form: AffineForm, profile: Profile | None) -> Uniqueness:
         if quick is not None:
             return quick
     answers = [_contraction(form)]
-    if answers[0].verdict != "proved" or answers[0].modulus is None:
+    if not _heavy(form) and (answers[0].verdict != "proved" or answers[0].modulus is None):
         answers.insert(0, _network(form) if form.network is not None else _default(form))
     if form.identical and form.kernel_scale == 1.0 and form.scalar_curvature is not None:
         answers.append(_dominated(form))
@@ -127,6 +133,12 @@ def _affine(form: AffineForm, profile: Profile | None) -> Uniqueness:
         if refuted is not None:
             return refuted
     return answers[0]
+
+
+def _heavy(form: AffineForm) -> bool:
+    """Whether a matrix a row would be too much; with γ > 0 `_many` has then looked already."""
+    size = form.n_rows * (form.n_groups - 1) ** 2
+    return form.network is None and form.own_weight is None and size > MANY_ENTRIES
 
 
 def _verdict(
@@ -169,14 +181,31 @@ BLOCK_TEST = (
 
 def _many(form: AffineForm) -> Uniqueness | None:
     """Test (b) for very many agents with γ > 0: every D_i positive, in one pass."""
-    own, sigma, gamma = form.own_weight, form.kernel_scale, form.weight
-    if form.n_rows < MANY_ROWS or own is None or sigma is None or gamma.min() <= 0:
+    gamma = form.weight
+    if form.n_rows < MANY_ROWS or gamma.min() <= 0:
         return None
-    ratio = own / gamma
-    margin = float(ratio.min()) - sigma / (form.agents.total - 1)
-    if margin <= 1e-12 * (float(ratio.max()) + sigma):
+    own, sigma = form.own_weight, form.kernel_scale
+    if own is not None and sigma is not None:
+        ratio = own / gamma
+        margin, scale = float(ratio.min()) - sigma / (form.agents.total - 1), float(ratio.max())
+        scale += sigma
+    else:
+        margin, scale = _many_programmes(form, gamma)
+    if margin <= 1e-12 * scale:
         return None
     return Uniqueness("proved", margin, BLOCK_TEST, margin, np.broadcast_to(1 / gamma, form.n_rows))
+
+
+def _many_programmes(form: AffineForm, gamma: FloatArray) -> tuple[float, float]:
+    """Bound min_i λ_min(D_i|T) from below, row by row; exactly where the bound says nothing."""
+    size = float((lowest_curvature(form)[1] / gamma).max())
+    size += float(np.abs(form.kernel_matrix()).sum(axis=1).max())
+    low = lowest_programme(form, form.agents.total)
+    open_rows = np.flatnonzero(low <= 1e-12 * gamma * size)
+    if open_rows.size:
+        low[open_rows] = lowest_programme_exactly(form, open_rows)
+    # A kernel is accepted with a slightly negative eigenvalue: met N times over N − 1.
+    return float((low / gamma).min()) - 2 * kernel_defect(form), size
 
 
 def _default(form: AffineForm) -> Uniqueness:

@@ -29,6 +29,9 @@ __all__ = ["AffineForm", "affine_form"]
 
 FloatArray = NDArray[np.float64]
 
+FEW = 10_000
+"""Fewer rows than this are kept group by group."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,9 @@ class AffineForm:
         values = self.values - self.values.max(axis=1, keepdims=True)
         prices = self.common - self.common.max()
         total = self.alpha[:, None] * values + self.beta[:, None] * self.pull + prices
+        if self.n_rows < FEW:
+            # Sums over groups are then additions of whole columns.
+            total = np.asfortranarray(total)
         return np.broadcast_to(total, (self.n_rows, self.n_groups))
 
     @cached_property
@@ -106,6 +112,12 @@ class AffineForm:
         if own is None or sigma is None:
             return None
         return np.asarray(own - self.weight * (sigma / (self.agents.total - 1)))
+
+    @cached_property
+    def definite_answers(self) -> bool | None:
+        r"""Whether every :math:`\gamma_i D_i` is positive beyond rounding (R10), or None."""
+        own = self.answer_curvature
+        return None if own is None else bool(own.min() > 1e-13 * np.abs(self.weight).max())
 
     @cached_property
     def gamma(self) -> FloatArray:

@@ -150,9 +150,10 @@ def _some(agents: Agents) -> str:
 
 
 def _check_rows(values: NDArray[np.float64], agents: Agents, groups: Groups) -> None:
-    sums = values.sum(axis=1)
-    lowest = values.min()
-    if lowest >= 0.0 and abs(sums.max() - 1.0) <= ROW_TOLERANCE >= abs(sums.min() - 1.0):
+    off = np.add.reduce(values, axis=1) - 1.0
+    lowest = np.minimum.reduce(values, axis=None)
+    # Squares add up to at most the tolerance's: then every row is within it.
+    if lowest >= 0.0 and off.dot(off) <= ROW_TOLERANCE**2:
         return
     if not lowest >= 0.0 or not np.isfinite(values.max()):
         bad = ~(values >= 0.0) | ~np.isfinite(values)
@@ -161,7 +162,7 @@ def _check_rows(values: NDArray[np.float64], agents: Agents, groups: Groups) -> 
             f'profile: the weight of agent "{agents.label(int(i))}" on group '
             f'"{groups.labels[int(k)]}" is {values[i, k]:g}; write a number >= 0'
         )
-    off = np.abs(sums - 1.0)
+    off = np.abs(off)
     worst = int(off.argmax())
     if off[worst] > ROW_TOLERANCE:
         raise BadInput(
