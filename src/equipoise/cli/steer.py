@@ -92,6 +92,7 @@ def steer(
     from equipoise.inclusion.steer import steer as find
 
     chosen = _names(lever)
+    _check_ends(out, figure)
     loaded = load_game(game)
     goal = Goal(
         _floors(floor, loaded), share=share, served_by=served_by, weight=weight,
@@ -104,11 +105,15 @@ def steer(
         if not drawn:
             raise BadInput(f"--sure: {game} has no draws; add them to the file, or leave --sure")
         draws = list(drawn_games(loaded, drawn))
+    likely = 0.95 if sure is None else sure
     if chosen == ["all"]:
-        return _all(loaded, goal, settings, table_e, draws, sure or 0.95, figure)
+        for name, given in (("who", who), ("budget", budget), ("within", within), ("out", out)):
+            if given:
+                raise BadInput(f"--{name}: it is for one plan; choose a lever instead of all")
+        return _all(loaded, goal, settings, table_e, draws, likely, figure)
     one = _lever(chosen, loaded, who, table_e, budget)
     plan = find(
-        loaded, one, goal=goal, draws=draws, sure=sure or 0.95, within=within,
+        loaded, one, goal=goal, draws=draws, sure=likely, within=within,
         seed=settings.seed or 0,
     )  # fmt: skip
     if out is not None:
@@ -133,6 +138,14 @@ def _names(lever: list[str] | None) -> list[str]:
     if "all" in names and len(names) > 1:
         raise BadInput("--lever: all stands alone; leave the others out")
     return names
+
+
+def _check_ends(out: Path | None, figure: Path | None) -> None:
+    """Refuse names of files that nothing can be written to before anything is worked out."""
+    if figure is not None and figure.suffix not in (".png", ".svg"):
+        raise BadInput(f"--figure: {figure} must end in .png or .svg; rename it")
+    if out is not None and out.suffix not in (".json", ".toml"):
+        raise BadInput(f"--out: a game file ends in .json or .toml, not {out.suffix!r}; rename it")
 
 
 def _floors(floor: list[str] | None, game: AlignmentGame) -> dict[str, float] | float | None:
