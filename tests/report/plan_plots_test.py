@@ -30,7 +30,7 @@ def beside() -> LeverTable:
 
 def test_lines_of_a_path_are_the_coverage_at_each_share(path: PlanPath) -> None:
     axes = plan(path)
-    lines = [line for line in axes.lines if len(line.get_xdata()) == 5]
+    lines = [line for line in axes.lines if np.size(line.get_xdata()) == 5]
     assert len(lines) == 3
     for k, line in enumerate(lines):
         assert np.asarray(line.get_xdata()) == pytest.approx([0, 25, 50, 75, 100])
@@ -47,7 +47,7 @@ def test_rows_of_the_levers_run_from_before_to_after(beside: LeverTable) -> None
     ends = [
         tuple(np.asarray(line.get_xdata(), dtype=float))
         for line in axes.lines
-        if len(line.get_xdata()) == 2
+        if np.size(line.get_xdata()) == 2
     ]
     wanted = [
         (one.before.profile.coverage[k], one.after.profile.coverage[k])
