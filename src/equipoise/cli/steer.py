@@ -109,6 +109,7 @@ def steer(
     from equipoise.inclusion.steer import steer as find
 
     chosen = lever_names(lever)
+    _check_ends(out, figure)
     loaded = load_game(game)
     goal = Goal(
         read_floors(floor, loaded), share=share, served_by=served_by, weight=weight,
@@ -121,15 +122,21 @@ def steer(
         if not drawn:
             raise BadInput(f"--sure: {game} has no draws; add them to the file, or leave --sure")
         draws = list(drawn_games(loaded, drawn))
+    likely = 0.95 if sure is None else sure
     if chosen == ["all"]:
-        if bounds or price or who or budget is not None or within or out is not None:
-            raise BadInput("--lever all: it takes no bounds, price, who, budget, within or out")
-        return _all(loaded, goal, settings, table_e, draws, sure or 0.95, figure)
+        single = {
+            "bounds": bounds, "price": price, "who": who, "budget": budget, "within": within,
+            "out": out,
+        }  # fmt: skip
+        for name, given in single.items():
+            if given:
+                raise BadInput(f"--{name}: it is for one plan; choose a lever instead of all")
+        return _all(loaded, goal, settings, table_e, draws, likely, figure)
     one = make_lever(
         chosen, who, table_e, budget, read_bounds(bounds, chosen), read_prices(price, chosen)
     )
     plan = find(
-        loaded, one, goal=goal, draws=draws, sure=sure or 0.95, within=within,
+        loaded, one, goal=goal, draws=draws, sure=likely, within=within,
         seed=settings.seed or 0,
     )  # fmt: skip
     if out is not None:
@@ -144,6 +151,14 @@ def steer(
         if path is not None:
             settings.note(f"written: {path}")
     return 0
+
+
+def _check_ends(out: Path | None, figure: Path | None) -> None:
+    """Refuse names of files that nothing can be written to before anything is worked out."""
+    if figure is not None and figure.suffix not in (".png", ".svg"):
+        raise BadInput(f"--figure: {figure} must end in .png or .svg; rename it")
+    if out is not None and out.suffix not in (".json", ".toml"):
+        raise BadInput(f"--out: a game file ends in .json or .toml, not {out.suffix!r}; rename it")
 
 
 def _all(

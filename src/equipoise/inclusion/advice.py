@@ -67,8 +67,9 @@ def _say(lever: str, change: Mapping[str, Any]) -> str:
             paid = [f"{price:.6g} per unit of attention to {g}" for g, price in change.items()]
             return "pay " + _and(paid)
         case "anchors":
-            moves = [f"{agent}'s target {_shift(groups)}" for agent, groups in change.items()]
-            return "move " + _some(moves)
+            shifts = {agent: _shift(groups) for agent, groups in change.items()}
+            moves = [f"{agent}'s target ({shift})" for agent, shift in shifts.items() if shift]
+            return "move " + _some(moves or ["nothing"])
         case "diversity" | "caps":
             name = "diversity" if lever == "diversity" else "attractiveness"
             return _weights(name, change)
@@ -102,7 +103,7 @@ def _shift(groups: Mapping[str, Mapping[str, float]]) -> str:
         for g, v in groups.items()
         if abs(v["to"] - v["from"]) > 1e-9
     ]
-    return "(" + ", ".join(moved) + ")"
+    return ", ".join(moved)
 
 
 def _some(parts: list[str]) -> str:

@@ -38,6 +38,9 @@ FloatArray = NDArray[np.float64]
 SAME = 1e-6
 """Costs this close, relative to 1 + cost, count as equal in a proof by branch and bound."""
 
+DUST = 1e-9
+"""Parts of a setting smaller than this are left out where the goal holds without them."""
+
 SEARCHED = 80
 """Most knobs a local search takes at once."""
 
@@ -73,7 +76,15 @@ def settle(
     if found is None or found.profile is not None:
         return found
     trial = bench.at(found.setting)
-    return dataclasses.replace(found, profile=None if trial is None else trial.profile)
+    if trial is None:
+        return found
+    # What optimisers leave at rounding size is no advice.
+    dust = np.abs(found.setting) < DUST
+    if found.setting[dust].any():
+        clean = bench.at(np.where(dust, 0.0, found.setting))
+        if clean is not None and clean.met and clean.cost <= trial.cost + DUST:
+            trial = clean
+    return dataclasses.replace(found, setting=trial.setting, profile=trial.profile)
 
 
 def _settled(bench: Bench, seed: int, effort: float) -> Settled | None:
