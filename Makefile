@@ -30,8 +30,9 @@ types: venv
 test: venv lint types
 	$(BIN)/python -m pytest -m "not soak"
 
+# Long runs, outside witnesses and a two-node Ray cluster; figures go to benchmarks/results.
 soak: venv
-	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[dev,witness]'
+	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[dev,ray,witness]'
 	$(BIN)/python -m pytest -m soak
 
 # equipoise and its peers on the same games in one run: dated JSON, a figure, the README table.

@@ -22,13 +22,14 @@ def blocks(language: str) -> list[str]:
     )
 
 
-def test_the_python_block_prints_what_its_comments_say() -> None:
-    (code,) = blocks("python")
+def test_the_python_blocks_print_what_their_comments_say() -> None:
+    """Read from top to bottom, as one session."""
+    code = "\n".join(blocks("python"))
     said = re.findall(r"^print\(.*?\)\s+# (.*)$", code, re.M)
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(compile(code, "README.md", "exec"), {})
-    assert len(said) == 3
+    assert len(said) == 7
     assert out.getvalue().splitlines() == said
 
 
@@ -46,8 +47,9 @@ def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_game_commands_work_word_for_word(toy: Path) -> None:
-    (commands,) = (b for b in blocks("sh") if "equipoise solve" in b)
-    for line in commands.splitlines():
+    commands = [b for b in blocks("sh") if "equipoise solve" in b or "equipoise steer" in b]
+    assert len(commands) == 2
+    for line in "".join(commands).splitlines():
         words = line.split("#")[0].strip()
         target = None
         if ">" in words:

@@ -32,10 +32,15 @@ if TYPE_CHECKING:
     from equipoise.game.terms import KLConsistency as KLConsistency
     from equipoise.game.terms import Subsidy as Subsidy
     from equipoise.game.terms import Variety as Variety
+    from equipoise.inclusion import levers as levers
     from equipoise.inclusion.critical import critical_incentives as critical_incentives
     from equipoise.inclusion.exclusion import ExclusionReport as ExclusionReport
     from equipoise.inclusion.exclusion import exclusion as exclusion
+    from equipoise.inclusion.goals import Goal as Goal
+    from equipoise.inclusion.inverse import infer as infer
     from equipoise.inclusion.phase_map import phase_map as phase_map
+    from equipoise.inclusion.plan import Plan as Plan
+    from equipoise.inclusion.steer import steer as steer
 
 __version__ = "0.1.0"
 
@@ -50,6 +55,10 @@ _HOME = {
     "exclusion": "inclusion.exclusion",
     "critical_incentives": "inclusion.critical",
     "phase_map": "inclusion.phase_map",
+    "Goal": "inclusion.goals",
+    "Plan": "inclusion.plan",
+    "steer": "inclusion.steer",
+    "infer": "inclusion.inverse",
     "AlignmentGame": "game.alignment_game",
     "Groups": "game.groups",
     "Network": "game.network",
@@ -60,6 +69,7 @@ _HOME = {
     "Outcome": "equilibrium.outcome",
     "solve": "equilibrium.solve",
     "solvers": "equilibrium",
+    "levers": "inclusion",
     "Attractiveness": "game.terms",
     "AudienceShare": "game.terms",
     "Consistency": "game.terms",
@@ -76,6 +86,8 @@ __all__ = [*_HOME, "__version__"]
 def __getattr__(name: str) -> Any:
     if name == "solvers":
         return importlib.import_module("equipoise.equilibrium.solvers")
+    if name == "levers":
+        return importlib.import_module("equipoise.inclusion.levers")
     if name in _HOME:
         return getattr(importlib.import_module(f"equipoise.{_HOME[name]}"), name)
     raise AttributeError(f"module 'equipoise' has no attribute {name!r}")

@@ -1,7 +1,8 @@
 """What can go wrong, in one sentence each: what is wrong, where, and what to write instead.
 
 `BadInput` is the reader's to mend (exit code 2); `NotSolved` is ours or the mathematics'
-(exit code 1); `MissingExtra` names the pip command that installs what is absent.
+(exit code 1); `Infeasible` is a goal out of reach (exit code 1); `MissingExtra` names the pip
+command that installs what is absent.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 __all__ = [
     "BadInput",
     "EquipoiseError",
+    "Infeasible",
     "LabelMismatch",
     "MissingExtra",
     "NotSolved",
@@ -33,6 +35,10 @@ class LabelMismatch(BadInput):
 
 class NotSolved(EquipoiseError, RuntimeError):
     """No equilibrium was certified; the message gives the gap reached and the next step."""
+
+
+class Infeasible(EquipoiseError):
+    """A goal no setting of a lever reaches; the message gives the nearest one that it does."""
 
 
 class MissingExtra(EquipoiseError, ImportError):

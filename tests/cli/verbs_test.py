@@ -423,14 +423,28 @@ def test_a_real_interrupt(tmp_path: Path) -> None:
         '"diversity": {"weight": 0.3}}'
     )
     out = tmp_path / "answer.npz"
-    command = [sys.executable, "-m", "equipoise.cli", "solve", str(path), "--out", str(out)]
+    # The signal is sent once the process says that it has started, however slow the machine.
+    script = "from equipoise.cli.main import main; print('started', flush=True); main()"
+    command = [sys.executable, "-c", script, "solve", str(path), "--out", str(out)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.0)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "started\n"
+    time.sleep(0.3)
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130
     assert err == "interrupted; nothing half-written was kept\n"
     assert not out.exists()
+
+
+def test_an_interrupt_while_importing_is_one_line_and_130(tmp_path: Path) -> None:
+    """A module that raises as Ctrl-C does stands in front of typer."""
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    command = [sys.executable, "-m", "equipoise.cli", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted before anything was done\n"
 
 
 @posix

@@ -7,8 +7,11 @@ import importlib.util
 import json
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from equipoise.equilibrium.shards import ShardedGame
 from equipoise.errors import BadInput, MissingExtra
 from equipoise.inclusion.phase_map import phase_map
 from tests.engine import work
+from tests.study.engine_test import both, differing, same_files, weighted
 
 ROOT = Path(__file__).parents[2]
 RAY = importlib.util.find_spec("ray") is not None
@@ -53,7 +57,9 @@ def as_bytes(found: list[tuple[int, Any]]) -> list[tuple[int, bytes]]:
 @pytest.mark.soak
 @NEEDS_RAY
 @pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
-def test_two_nodes_give_the_bytes_of_this_machine(cluster: Any, tmp_path: Path) -> None:
+def test_two_nodes_give_the_bytes_of_this_machine(
+    cluster: Any, tmp_path: Path, record_figure: Callable[[str, Any], None]
+) -> None:
     pieces = [{"number": n} for n in range(24)]
     expected = as_bytes(list(run(Local(2), work.product, pieces)))
     engine = Ray(cluster.address)
@@ -62,26 +68,32 @@ def test_two_nodes_give_the_bytes_of_this_machine(cluster: Any, tmp_path: Path) 
     assert as_bytes(list(run(engine, work.product, pieces, store=store))) == expected
     # What the cluster kept, this machine reads.
     assert as_bytes(list(run(Local(1), work.product, pieces, store=store))) == expected
+    record_figure("ray.version", metadata.version("ray"))
+    record_figure("ray.pieces_of_equal_bytes", len(expected))
 
 
 @pytest.mark.soak
 @NEEDS_RAY
 @pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
-def test_work_runs_on_both_nodes(cluster: Any) -> None:
+def test_work_runs_on_both_nodes(cluster: Any, record_figure: Callable[[str, Any], None]) -> None:
     pieces = [{"wait": 0.4}] * 12
     nodes = {str(arrays["node"]) for _, arrays in run(Ray(cluster.address), work.where, pieces)}
     assert len(nodes) == 2
+    record_figure("ray.nodes_that_worked", len(nodes))
 
 
 @pytest.mark.soak
 @NEEDS_RAY
 @pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
-def test_a_killed_worker_costs_only_its_piece(cluster: Any, tmp_path: Path) -> None:
+def test_a_killed_worker_costs_only_its_piece(
+    cluster: Any, tmp_path: Path, record_figure: Callable[[str, Any], None]
+) -> None:
     log, mark = tmp_path / "log", tmp_path / "mark"
     pieces = [{"number": n, "mark": str(mark), "log": str(log)} for n in range(8)]
     found = list(run(Ray(cluster.address), work.die_once, pieces))
     assert [int(arrays["number"]) for _, arrays in found] == list(range(8))
     assert sorted(work.noted(log)) == [0, 1, 2, 2, 3, 4, 5, 6, 7]
+    record_figure("ray.pieces_done_again_after_a_kill", len(work.noted(log)) - len(pieces))
 
 
 @pytest.mark.soak
@@ -98,7 +110,9 @@ def test_failures_are_the_same_sentences(cluster: Any) -> None:
 @NEEDS_RAY
 @pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_an_interrupt_keeps_what_is_done(cluster: Any, tmp_path: Path) -> None:
+def test_an_interrupt_keeps_what_is_done(
+    cluster: Any, tmp_path: Path, record_figure: Callable[[str, Any], None]
+) -> None:
     log, store = tmp_path / "log", ChunkStore(tmp_path / "store")
     pieces = [{"number": n, "wait": 0.3, "log": str(log)} for n in range(24)]
 
@@ -113,6 +127,8 @@ def test_an_interrupt_keeps_what_is_done(cluster: Any, tmp_path: Path) -> None:
     log.unlink()
     found = as_bytes(list(run(Ray(cluster.address), work.product, pieces, store=store)))
     assert len(work.noted(log)) == 24 - kept
+    record_figure("ray.interrupt.pieces_kept_of_24", kept)
+    record_figure("ray.interrupt.pieces_done_on_resume", len(work.noted(log)))
     assert found == as_bytes(list(run(Local(2), work.product, pieces)))
 
 
@@ -146,6 +162,59 @@ def test_an_address_without_a_cluster_is_one_sentence(address: str) -> None:
 def test_without_ray_the_extra_is_named() -> None:
     with pytest.raises(MissingExtra, match=r"pip install 'equipoise\[ray\]'"):
         list(run(Ray(), work.product, [{"number": 1}]))
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+@pytest.mark.parametrize("kind", [weighted, differing])
+def test_a_study_has_the_same_bytes_on_the_cluster(
+    cluster: Any, tmp_path: Path, kind: Callable[[Path], Path]
+) -> None:
+    """Draws and maps; and what the cluster kept, this machine reads."""
+    both(tmp_path, kind(tmp_path), Ray(cluster.address))
+
+
+@pytest.mark.soak
+@NEEDS_RAY
+@pytest.mark.filterwarnings("ignore")  # Ray's own, about files and processes it leaves open
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("verb", ["study", "map"])
+def test_ctrl_c_in_the_command_and_resume_on_the_cluster(
+    cluster: Any, tmp_path: Path, verb: str
+) -> None:
+    """A real process with a real SIGINT; finished work is not done again, and bytes are the same.
+
+    Chunks kept on the disk keep their times: none was made twice.
+    """
+    study = differing(tmp_path)
+    study.write_text(study.read_text().replace("=0:4:7", "=0:4:41").replace("=0:1:7", "=0:1:21"))
+    ask = {"study": ["study", "run", study], "map": ["map", tmp_path / "game.json", "--x",
+           "attractiveness=0:4:61", "--y", "diversity=0:1:41"]}[verb]  # fmt: skip
+    out = tmp_path / "out"
+    there = ["--out", out, "--engine", "ray", "--address", cluster.address, "--resume"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "equipoise.cli", *map(str, [*ask, *there])],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    where = ".work/*/map_1/*.npz" if verb == "study" else ".work/*/*.npz"
+    for _ in range(6000):
+        if len(list(out.glob(where))) >= 3 or process.poll() is not None:
+            break
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 130, said
+    assert "kept" in said
+    before = {path: path.stat().st_mtime_ns for path in out.glob(where)}
+    assert len(before) >= 3
+    command = [sys.executable, "-m", "equipoise.cli"]
+    subprocess.run([*command, *map(str, [*ask, *there])], check=True, capture_output=True)
+    if verb == "study":
+        assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    subprocess.run([*command, *map(str, [*ask, "--out", tmp_path / "here"])], check=True,
+                   capture_output=True)  # fmt: skip
+    assert same_files(tmp_path / "here", out) >= 3
 
 
 @pytest.mark.soak

@@ -192,9 +192,9 @@ def test_table_and_arrays_read_back(tmp_path: Path) -> None:
         "attractiveness": 4.0, "consistency": 1.0, "n_excluded": 1, "excluded": "=SUM(A1)",
         "status": "unique", "relative_gap": 0.0,
     }  # fmt: skip
-    from equipoise.cli.map import csv_text
+    from equipoise.report.map_files import cells_csv
 
-    read = list(csv.DictReader(io.StringIO(csv_text(found))))
+    read = list(csv.DictReader(io.StringIO(cells_csv(found))))
     assert read[4]["excluded"] == "'=SUM(A1)"
     assert [float(row["consistency"]) for row in read] == [row["consistency"] for row in rows]
     found.save(tmp_path / "map.npz")

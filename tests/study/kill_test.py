@@ -38,14 +38,14 @@ def but_for_seconds(path: Path) -> bytes:
     return re.sub(rb'"seconds": [0-9.e+-]+', b'"seconds": 0', content)
 
 
-def wait_for(log: Path, wanted: int | str) -> None:
+def wait_for(log: Path, wanted: int | str, what: str = "bootstrap") -> None:
     """Wait until the run has reached a number of draws, or writes its files."""
     for _ in range(3000):
         text = log.read_text() if log.exists() else ""
         lines = [line for line in text.split("\n") if line]
         if any("writing" in line for line in lines):
             return
-        done = [int(line.split()[0]) for line in lines if "bootstrap" in line]
+        done = [int(line.split()[0]) for line in lines if what in line]
         if isinstance(wanted, int) and done and done[-1] >= wanted:
             return
         time.sleep(0.002)
@@ -80,6 +80,32 @@ def test_ten_kills(tmp_path: Path) -> None:
                  "figures/coverage.png"):  # fmt: skip
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not [path for path in out.rglob("*.part") if ".work" not in path.parts]
+
+
+def test_kills_while_a_map_is_made(tmp_path: Path) -> None:
+    """Five kills among the draws of a map, each after more of them than the one before."""
+    more = '\n[[map]]\nx = "attractiveness=0:60:41"\ny = "diversity=0:2:21"\n'
+    study = small_study(tmp_path, draws=96, more=more)
+    process = start(study, tmp_path / "whole", tmp_path / "log")
+    process.communicate()
+    assert process.returncode == 0
+    out, kept = tmp_path / "killed", []
+    for i, wanted in enumerate((3, 12, 30, 60, 84)):
+        process = start(study, out, log := tmp_path / f"log{i}")
+        wait_for(log, wanted, "draws of map 1")
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kept.append(len(list(out.glob(".work/*/map_1/*.npz"))))
+        assert not (out / "result.json").exists()
+    assert kept == sorted(set(kept)), "the kills did not hit the map"
+    process = start(study, out, tmp_path / "log-last")
+    process.communicate()
+    assert process.returncode == 0
+    assert (tmp_path / "log-last").read_text().count("draws of map") < 34 - kept[-1]
+    assert but_for_seconds(out / "result.json") == but_for_seconds(tmp_path / "whole/result.json")
+    for path in (tmp_path / "whole").glob("*/map_1*"):
+        assert (out / path.relative_to(tmp_path / "whole")).read_bytes() == path.read_bytes()
+    assert not list(out.rglob("*.part"))
 
 
 def test_the_comparison_sees_a_changed_digit(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from equipoise.study.study_file import study_from_dict
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
+MAP = '[panel]\nname = "gss2018"\n[[map]]\n{}'
+
 WRONG = [
     ("[panel]\nnme = 1", 'panel: there is no key "nme"; did you mean "name"?'),
     ("[pannel]\n", 'there is no key "pannel"; did you mean "panel"?'),
@@ -40,7 +42,19 @@ WRONG = [
     ('[panel]\nname = "gss2018"\n[uncertainty]\nlevel = 1.0', "uncertainty.level"),
     ('[panel]\nname = "gss2018"\n[exclusion]\nbelow = 1.0', "exclusion.below"),
     ('[panel]\nname = "gss2018"\n[solve]\ntol = 0.0', "solve.tol"),
-    ('[panel]\nname = "gss2018"\n[[map]]\nx = "a"', "[map] is not available in this version"),
+    ('[panel]\nname = "gss2018"\n[[map]]\nx = "a"', '[[map]] 1, x: "a" is not NAME=start:stop'),
+    (MAP.format('x = "diversity=0:1:3"'), "[[map]] 1, y: it is missing; write e.g. y = "),
+    (MAP.format('x = "diversity=0:1:3"\ny = "colour=0:1:3"'), 'there is no incentive "colour"'),
+    (MAP.format('x = "diversity=0:1:3"\ny = "atractiveness=0:1:3"'), 'mean "attractiveness"?'),
+    (MAP.format('x = "diversity=0:1:3"\ny = "diversity=0:2:3"'), "[[map]] 1: the axis diversity"),
+    (MAP.format('x = "diversity=1:0:3"'), "[[map]] 1, x: axis diversity: the values must increase"),
+    (MAP.format('x = "diversity=0:1:3"\ny = 3'), "[[map]] 1, y: got the number 3"),
+    (MAP.format('x = "diversity=0:1:3"\nyy = 3'), '[[map]] 1: there is no key "yy"; did you mean'),
+    (MAP.format('x = "diversity=0:1:3"\ny = "variety=0:1:3"\ndraws = -1'), "[[map]] 1, draws: got"),
+    (MAP.format('x = "diversity=0:1:3"\ny = "variety=0:1:3"\nrefine = 99'), "from 0 to 16"),
+    ('map = 3\n[panel]\nname = "gss2018"', "map: got the number 3; write a table, [[map]]"),
+    ('map = [3]\n[panel]\nname = "gss2018"', "[[map]] 1: got the number 3; write a table, [[map]]"),
+    ('[panel]\nname = "gss2018"\n[map]\nx = "diversity=0:1:3"', "write [[map]], in two brackets"),
     ('[panel]\nname = "gss2018"\n[simulate]\nrounds = 1', "[simulate] is not available"),
     ('[game]\nfile = "g.json"\nagents = 3', "game.agents: the game file says everything"),
     ('[game]\nfile = "g.json"\n[panel]\nname = "gss2018"', "leave the table out"),
@@ -76,6 +90,8 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
         '[panel]\nname = "g"\n[game]\nform = "kll"',
         '[panel]\nname = "g"\n[game]\nagents = 0',
         '[panel]\nname = "g"\nx = 1',
+        MAP.format('x = "diversity=0:1:3"'),
+        MAP.format('x = "diversity=0:1:3"\ny = "3"'),
     ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(tomllib.loads(text), schema())
@@ -101,13 +117,30 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=5,
 )
-tables = st.sampled_from(["panel", "game", "solve", "uncertainty", "exclusion", "report"])
+tables = st.sampled_from(["panel", "game", "solve", "uncertainty", "exclusion", "report", "map"])
 keys = st.sampled_from(
-    ["name", "file", "agents", "attractiveness", "form", "draws", "level", "tol", "group", "title"]
+    [
+        "name",
+        "file",
+        "agents",
+        "attractiveness",
+        "form",
+        "draws",
+        "level",
+        "tol",
+        "group",
+        "title",
+        "x",
+        "y",
+        "z",
+    ]
 )
 
 
-@given(st.dictionaries(tables, st.dictionaries(keys, json_values, max_size=3) | json_values))
+tabled = st.dictionaries(keys, json_values, max_size=3)
+
+
+@given(st.dictionaries(tables, tabled | st.lists(tabled, max_size=2) | json_values))
 @settings(max_examples=300, deadline=None)
 def test_anything_parsed_gives_a_study_or_a_sentence(data: dict[str, object]) -> None:
     """Fuzz: no value makes anything but a `BadInput` of ours."""

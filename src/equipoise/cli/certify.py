@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from equipoise.game.alignment_game import AlignmentGame
     from equipoise.game.profile import Profile
 
-__all__ = ["certify"]
+__all__ = ["certify", "read_profile"]
 
 SHOWN_ROWS = 20
 
@@ -48,7 +48,7 @@ def certify(
     from equipoise.game.gamefile import load_game
 
     loaded = load_game(game)
-    examined = _read_profile(profile, loaded)
+    examined = read_profile(profile, loaded)
     certificate = examine(loaded, examined, exact=exact)
     certified = certificate.max_relative_gap <= tol
     if certificate.exact is not None:
@@ -60,7 +60,7 @@ def certify(
     return 0 if certified else 1
 
 
-def _read_profile(path: Path, game: AlignmentGame) -> Profile:
+def read_profile(path: Path, game: AlignmentGame) -> Profile:
     """Return the profile of a file, its labels checked against the game's where it has any."""
     if path.suffix == ".json":
         from equipoise.game.gamefile_text import parse, read_text

@@ -91,13 +91,28 @@ def _invoke(arguments: list[str]) -> int:
 
 
 def _app() -> typer.Typer:
-    from equipoise.cli import certify, map, models, new, panel, report, schema, solve, store, study
+    from equipoise.cli import (
+        certify,
+        infer,
+        map,
+        models,
+        new,
+        panel,
+        report,
+        schema,
+        solve,
+        steer,
+        store,
+        study,
+    )
 
     app = _typer("Which human groups a population of LLM agents serves, and who is left out.")
     app.callback()(_everywhere)
     app.command("solve")(solve.solve)
     app.command("certify")(certify.certify)
     app.command("map")(map.map_)
+    app.command("steer")(steer.steer)
+    app.command("infer")(infer.infer)
     panels = _typer("What humans said: the survey panels that come with equipoise.")
     panels.command("list")(panel.list_)
     panels.command("show")(panel.show)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from equipoise.game.alignment_game import AlignmentGame
     from equipoise.inclusion.map_result import PhaseMap
 
-__all__ = ["csv_text", "map_"]
+__all__ = ["map_"]
 
 MANY_CELLS = 2000
 """From here on cells of agents that differ are solved by all cores, if no engine is named."""
@@ -95,6 +93,7 @@ def map_(
     from equipoise.game.gamefile import load_draws, load_game
     from equipoise.inclusion.phase_map import phase_map
     from equipoise.report.files import make_folder, write_whole
+    from equipoise.report.map_files import cells_csv
 
     loaded = load_game(game)
     drawn = load_draws(game) if draws else None
@@ -110,7 +109,7 @@ def map_(
     make_folder(folder)
     arrays, rows, figure = folder / "map.npz", folder / "map.csv", folder / "map.png"
     write_whole(arrays, found.to_npz())
-    write_whole(rows, csv_text(found).encode())
+    write_whole(rows, cells_csv(found).encode())
     drawing: Path | None = figure
     try:
         from equipoise.report.map_plots import map_figure
@@ -178,19 +177,6 @@ def _answer(found: PhaseMap, arrays: Path, rows: Path, figure: Path | None) -> d
             "failed": found.drawn.failed,
         }
     return answer
-
-
-def csv_text(found: PhaseMap) -> str:
-    """Return the table of cells as CSV."""
-    from equipoise.report.tables import neutral
-
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    columns = found.to_columns()
-    columns["excluded"] = [neutral(text) for text in columns["excluded"]]
-    writer.writerow([neutral(name) for name in columns])
-    writer.writerows(zip(*columns.values(), strict=True))
-    return out.getvalue()
 
 
 def _text(found: PhaseMap, answer: dict[str, Any]) -> str:

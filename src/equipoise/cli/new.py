@@ -104,6 +104,11 @@ seed = 0
 [exclusion]
 below = 0.0
 
+# A map: who is left out when incentives change, in every joint draw. As many as you like.
+# [[map]]
+# x = "attractiveness=0:50:51"
+# y = "diversity=0:5:21"
+
 [report]
 title = "Who is left out"
 """

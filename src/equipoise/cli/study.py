@@ -7,6 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from equipoise.cli.engine_options import (
+    AddressOption,
+    EngineOption,
+    EngineSettings,
+    ResumeOption,
+)
 from equipoise.cli.terminal import (
     JsonOption,
     QuietOption,
@@ -33,13 +39,19 @@ def run(
     json: JsonOption = False,
     quiet: QuietOption = False,
     seed: SeedOption = None,
-) -> None:
+    engine: EngineOption = None,
+    address: AddressOption = None,
+    resume: ResumeOption = False,
+) -> int:
     """Run a study; what was done before in the same folder is not done again.
 
-    Exit code 0 when done, also when groups are excluded; 1 when a game was not solved or not
-    certified; 2 when the study, its data or the folder cannot be used.
+    That needs no option: --resume changes nothing. Files are the same with every engine. Exit
+    code 0 when done, also when groups are excluded; 1 when a game or a cell of a map was not
+    solved or not certified; 2 when the study, its data or the folder cannot be used.
     """
     settings = Settings.read(context, json=json, quiet=quiet, seed=seed)
+    where = EngineSettings.read(context, engine=engine, address=address, resume=resume)
+    runs_on = where.engine()
     if study.is_dir():
         raise BadInput(f"{study} is a folder; give the study file in it, a .toml")
     if not study.is_file():
@@ -50,16 +62,22 @@ def run(
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"--out: {folder} is a file; name a folder, which is made if it is absent")
     result = run_study(
-        study, folder, seed=settings.seed, progress=settings.progress(), note=settings.note
-    )
+        study, folder, seed=settings.seed, progress=settings.progress(), note=settings.note,
+        engine=runs_on,
+    )  # fmt: skip
     if settings.json:
         say_json(result)
     else:
         say(_text(result, folder))
+    failed = sum(row["status"]["failed"] for row in result["maps"])
+    if failed:
+        settings.note(f"cells of maps without a certified equilibrium: {failed:,}")
+    return 1 if failed else 0
 
 
 def _text(result: dict[str, Any], folder: Path) -> str:
     from equipoise.report.in_short import other_equilibria, thresholds
+    from equipoise.report.map_words import map_summary
     from equipoise.report.phrases import merges, plain
     from equipoise.report.tables import interval, named, signed
 
@@ -79,9 +97,10 @@ def _text(result: dict[str, Any], folder: Path) -> str:
     level = f"{100 * result['uncertainty']['level']:g} % band"
     head = ("group", "share", "coverage", "top weight", "margin", level, "verdict")
     said = [*merges(result["people"]), *thresholds(result), *other_equilibria(result)]
+    said += map_summary(result)
     return "\n".join(
         [
-            *(one_line(keyboard(plain(sentence))) for sentence in said),
+            *(one_line(keyboard(plain(sentence)).replace("\u00a0", " ")) for sentence in said),
             *([""] if said else []),
             table(result["title"], head, rows),
             "",

@@ -89,6 +89,7 @@ def run(
     store: ChunkStore | None = None,
     progress: Progress | None = None,
     version: str = "",
+    names: Sequence[str] | None = None,
     what: str = "pieces",
 ) -> Iterator[tuple[int, Arrays]]:
     """Run `work(**piece)` for every piece and yield (number, arrays) in the order of the pieces.
@@ -114,6 +115,9 @@ def run(
         Called in this thread whenever a piece is finished.
     version : str
         Anything else results depend on; the versions of equipoise and NumPy always count.
+    names : sequence of str, optional
+        What finished pieces are called in the store, instead of that hash; the caller then
+        answers for it that a name never means another piece.
     what : str
         What pieces are called in `progress`.
 
@@ -140,7 +144,7 @@ def run(
     """
     name = importable(work)
     texts = [_canonical(number, piece) for number, piece in enumerate(pieces)]
-    names = [piece_name(name, text, version) for text in texts]
+    names = names or [piece_name(name, text, version) for text in texts]
     return _Queue(engine, name, texts, names, store, progress, what).results()
 
 
@@ -173,7 +177,7 @@ class _Queue:
         engine: Engine,
         work: str,
         texts: list[str],
-        names: list[str],
+        names: Sequence[str],
         store: ChunkStore | None,
         progress: Progress | None,
         what: str,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from equipoise.game.affine import AffineForm
 
-__all__ = ["polish", "solve_lemke"]
+__all__ = ["pivot", "polish", "solve_lemke", "stacked"]
 
 FloatArray = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def solve_lemke(form: AffineForm, cover: FloatArray | None = None) -> tuple[Floa
     m[: n * k, : n * k] = a
     m[np.arange(n * k), n * k + owner] = -1.0
     m[n * k + owner, np.arange(n * k)] = 1.0
-    found = _pivot(m, q, np.ones(size) if cover is None else cover)
+    found = pivot(m, q, np.ones(size) if cover is None else cover)
     if found is None:
         return None
     z, steps = found
@@ -72,7 +72,7 @@ def solve_lemke(form: AffineForm, cover: FloatArray | None = None) -> tuple[Floa
     return polish(form, x / sums), steps
 
 
-def _pivot(m: FloatArray, q: FloatArray, cover: FloatArray) -> tuple[FloatArray, int] | None:
+def pivot(m: FloatArray, q: FloatArray, cover: FloatArray) -> tuple[FloatArray, int] | None:
     """Lemke's algorithm with a lexicographic ratio test: w = Mz + q, w ⟂ z, both ≥ 0."""
     size = q.size
     # Columns: w (identity), z, z0, right-hand side. Rows: basic variables.

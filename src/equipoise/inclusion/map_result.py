@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.errors import BadInput
 from equipoise.estimate import Estimate, percentile_interval
 from equipoise.inclusion.map_axes import Axis
 from equipoise.inclusion.map_boundaries import Boundary
 from equipoise.inclusion.map_status import Status
 
-__all__ = ["DrawnMap", "PhaseMap"]
+__all__ = ["SURE", "DrawnMap", "PhaseMap"]
 
 FloatArray = NDArray[np.float64]
+
+SURE = 0.975
+"""A verdict is given when it holds in this share of joint draws (design section 3)."""
 
 
 @final
@@ -104,6 +109,17 @@ class PhaseMap:
     def max_relative_gap(self) -> float:
         """Largest relative gap of any solved cell."""
         return float(np.nanmax(self.relative_gap))
+
+    @property
+    def surely(self) -> NDArray[np.int8] | None:
+        """Verdict of each group in each cell, (…, y, x, groups); None without draws.
+
+        1 excluded in at least 97.5 % of draws, -1 in at most 2.5 %, 0 undecided.
+        """
+        chance = self.probability
+        if chance is None:
+            return None
+        return (chance >= SURE).astype(np.int8) - (chance <= 1.0 - SURE).astype(np.int8)
 
     @property
     def probability(self) -> FloatArray | None:
@@ -217,12 +233,62 @@ class PhaseMap:
         arrays["boundary_groups"] = np.array([curve.group for curve in self.boundaries], dtype=str)
         heights = [np.nan if curve.z is None else curve.z for curve in self.boundaries]
         arrays["boundary_z"] = np.array(heights, dtype=np.float64)
+        arrays["notes"] = np.array(self.notes, dtype=str)
         if self.drawn is not None:
             arrays |= {
                 "probability": self.drawn.probability,
                 "drawn_share": self.drawn.share,
                 "drawn_anywhere": self.drawn.anywhere,
+                "drawn_max_relative_gap": np.array(self.drawn.max_relative_gap),
+                "drawn_failed": np.array(self.drawn.failed),
             }
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
         return buffer.getvalue()
+
+    @classmethod
+    def from_npz(cls, content: bytes) -> PhaseMap:
+        """Return the map of an .npz file that `to_npz` made; `seconds` is 0.
+
+        Raises
+        ------
+        BadInput
+            It is not the file of a map, or was made by a version that kept less.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                return _read({name: arrays[name] for name in arrays.files})
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            raise BadInput("it is not the file of a map; make the map again") from None
+
+
+def _read(arrays: Mapping[str, NDArray[Any]]) -> PhaseMap:
+    heights = [None if np.isnan(z) else float(z) for z in arrays["boundary_z"]]
+    named = enumerate(zip(arrays["boundary_groups"].tolist(), heights, strict=True))
+    axes = [
+        Axis(name, arrays[at]) for name, at in zip(arrays["axes"].tolist(), "xyz", strict=False)
+    ]
+    drawn = None
+    if "probability" in arrays:
+        drawn = DrawnMap(
+            len(arrays["drawn_anywhere"]),
+            arrays["probability"],
+            arrays["drawn_share"],
+            arrays["drawn_anywhere"],
+            float(arrays["drawn_max_relative_gap"]),
+            int(arrays["drawn_failed"]),
+        )
+    return PhaseMap(
+        axes=tuple(axes),
+        groups=tuple(arrays["groups"].tolist()),
+        below=float(arrays["below"]),
+        excluded=arrays["excluded"],
+        top_weight=arrays["top_weight"],
+        coverage=arrays["coverage"],
+        relative_gap=arrays["relative_gap"],
+        status=arrays["status"],
+        boundaries=tuple(Boundary(label, arrays[f"boundary_{n}"], z) for n, (label, z) in named),
+        drawn=drawn,
+        notes=tuple(arrays["notes"].tolist()),
+        seconds=0.0,
+    )

@@ -34,6 +34,9 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 Progress = Callable[[int, int, str], None]
 
+MOST_CELLS = 10_000_000
+"""Above this the arrays of a map alone take gigabytes."""
+
 
 class PeopleDraws(Protocol):
     """Joint draws of what a game takes from people, as a panel makes them."""
@@ -134,10 +137,16 @@ def _map(
     if refine < 0:
         raise BadInput(f"refine: {refine} is negative; write 0 to solve every cell")
     check_axes(game, axes)
+    cells = math.prod(map(len, axes))
+    if cells > MOST_CELLS:
+        raise BadInput(
+            f"axes: {cells:,} cells are more than the {MOST_CELLS:,} a map may have; write fewer "
+            "points"
+        )
     kin = family(game)
     shape = tuple(len(one) for one in reversed(axes))
     if kin is None:
-        names, cells = [one.name for one in axes[::-1]], math.prod(shape)
+        names = [one.name for one in axes[::-1]]
         ask = map_points(game, names, cells, hands)
         found, excluded = solve_grid(len(game.groups), axes[::-1], below, refine, ask)
         curves: tuple[Boundary, ...] = ()

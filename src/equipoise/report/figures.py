@@ -9,17 +9,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from equipoise.errors import MissingExtra
+from equipoise.inclusion.map_result import PhaseMap
 from equipoise.report.plots import BLUE, FAINT, FIGURES, INK, PAPER, VERMILLION
 
 __all__ = ["draw_all", "inline"]
 
 DPI = 160
+MAP = (5.0, 4.6)
+"""Inches of a map: as wide as the other figures, so that letters are of one size."""
+
 VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", PAPER: "var(--paper)", BLUE: "var(--blue)",
              VERMILLION: "var(--red)"}  # fmt: skip
 
 
-def draw_all(result: Mapping[str, Any]) -> dict[str, tuple[bytes, bytes]]:
+def draw_all(
+    result: Mapping[str, Any], maps: Mapping[str, PhaseMap] | None = None
+) -> dict[str, tuple[bytes, bytes]]:
     """Draw every figure a result has the numbers for.
+
+    Parameters
+    ----------
+    result : dict
+        Content of `result.json`.
+    maps : mapping of name to PhaseMap, optional
+        The study's maps, as `read_maps` gives them.
 
     Returns
     -------
@@ -48,12 +61,29 @@ def draw_all(result: Mapping[str, Any]) -> dict[str, tuple[bytes, bytes]]:
         warnings.filterwarnings("ignore", message="constrained_layout not applied")
         for name, (part, draw) in FIGURES.items():
             if result[part]:
-                figure: Any = draw(result).figure
-                svg, png = io.BytesIO(), io.BytesIO()
-                figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-                figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-                out[name] = (svg.getvalue(), png.getvalue())
+                out[name] = _saved(draw(result).figure)
+        for name, found in (maps or {}).items():
+            out |= {f"{name}{end}": _saved(figure) for end, figure in _of_map(found).items()}
     return out
+
+
+def _of_map(found: PhaseMap) -> dict[str, Any]:
+    """Return the figures of a map, by the end of their names."""
+    from equipoise.report.map_panels import dropping, planes, probabilities
+    from equipoise.report.map_plots import phase_map
+
+    flat = len(found.axes) == 2
+    out = {"": phase_map(found, size=MAP).figure if flat else planes(found)[0].figure}
+    if dropping(found):
+        out["_draws"] = probabilities(found)[0].figure
+    return out
+
+
+def _saved(figure: Any) -> tuple[bytes, bytes]:
+    svg, png = io.BytesIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+    return svg.getvalue(), png.getvalue()
 
 
 def inline(svg: bytes, prefix: str) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from equipoise.report.map_words import map_summary
 from equipoise.report.phrases import count, equilibria, label, listed, with_share
 from equipoise.report.tables import few, interval, percent, points, ratio
 
@@ -20,7 +21,8 @@ NAMED = 3
 def summary(result: Result) -> list[str]:
     """Return the executive summary, the thresholds first, one sentence or two per entry."""
     out = [*thresholds(result), *other_equilibria(result), _verdict(result)]
-    out += [*topic_summary(result), *_sureness(result), *_served(result), *_few(result)]
+    out += [*topic_summary(result), *map_summary(result)]
+    out += [*_sureness(result), *_served(result), *_few(result)]
     return [*out, *_gains(result), *_apart(result)]
 
 

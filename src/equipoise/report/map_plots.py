@@ -17,6 +17,7 @@ from equipoise.display import shortened
 from equipoise.errors import BadInput, MissingExtra
 from equipoise.inclusion.map_axes import Axis
 from equipoise.inclusion.map_status import Status
+from equipoise.report.map_cells import fill, sides
 from equipoise.report.plots import FAINT, INK, PAPER, VERMILLION
 
 if TYPE_CHECKING:
@@ -24,11 +25,23 @@ if TYPE_CHECKING:
 
     from equipoise.inclusion.map_result import PhaseMap
 
-__all__ = ["map_figure", "new_axes", "phase_map", "probability_map"]
+__all__ = [
+    "axis_name",
+    "draw_lines",
+    "map_figure",
+    "new_axes",
+    "phase_map",
+    "probability_map",
+    "steps",
+]
 
 FloatArray = NDArray[np.float64]
 
 SIZE = (7.2, 5.6)
+WIDE = 6.0
+"""From this width on, in inches, a title stands on one line."""
+LETTER = 10.0
+"""Half the height of a name, in pixels, with some air."""
 LINE = "#ffffff"
 HALO = "#000000"
 DPI = 160
@@ -50,14 +63,8 @@ def new_axes(size: tuple[float, float] = SIZE) -> Axes:
     return axes
 
 
-def _edges(values: FloatArray) -> FloatArray:
-    """Return the sides of cells around their values; the outer half-cells stand outside."""
-    middle = (values[1:] + values[:-1]) / 2
-    return np.concatenate([[values[0] - (middle[0] - values[0])], middle,
-                           [values[-1] + (values[-1] - middle[-1])]])  # fmt: skip
-
-
-def _axis_name(axis: Axis) -> str:
+def axis_name(axis: Axis) -> str:
+    """Return an axis as readers know it."""
     words = {
         "attractiveness": "attractiveness α",
         "consistency": "consistency β",
@@ -69,7 +76,7 @@ def _axis_name(axis: Axis) -> str:
     return words[axis.kind]
 
 
-def phase_map(found: PhaseMap, *, plane: int = 0) -> Axes:
+def phase_map(found: PhaseMap, *, plane: int = 0, size: tuple[float, float] = SIZE) -> Axes:
     """Draw how many groups are excluded in every cell, with the exact boundaries.
 
     Parameters
@@ -77,6 +84,8 @@ def phase_map(found: PhaseMap, *, plane: int = 0) -> Axes:
     found : PhaseMap
     plane : int
         Which value of the third axis, for a map of three.
+    size : (float, float)
+        Width and height of the figure in inches.
 
     Returns
     -------
@@ -85,19 +94,16 @@ def phase_map(found: PhaseMap, *, plane: int = 0) -> Axes:
         drops out. Hatched: certified, but not proved to be the only equilibrium. Crossed: no
         equilibrium was certified.
     """
-    axes = new_axes()
+    axes = new_axes(size)
     excluded, status = _plane(found, found.excluded, plane), _plane(found, found.status, plane)
     count = excluded.sum(axis=-1)
     top = int(count.max())
     x, y = found.axes[0].values, found.axes[1].values
-    colors = _steps(top + 1)
-    axes.pcolormesh(_edges(x), _edges(y), count, cmap=colors, vmin=-0.5, vmax=top + 0.5,
-                    rasterized=True)  # fmt: skip
+    colors = steps(top + 1)
+    fill(axes, x, y, count, [colors(n) for n in range(top + 1)])
     _shade(axes, x, y, status)
     lines = [curve for curve in found.boundaries if _in_plane(found, curve.z, plane)]
-    for curve in lines:
-        axes.plot(*curve.points.T, color=HALO, linewidth=2.6, alpha=0.55)
-        axes.plot(*curve.points.T, color=LINE, linewidth=1.3)
+    draw_lines(axes, [curve.points for curve in lines])
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(y[0], y[-1])
     _name_lines(axes, [(curve.group, curve.points) for curve in lines])
@@ -106,9 +112,17 @@ def phase_map(found: PhaseMap, *, plane: int = 0) -> Axes:
     if found.below > 0:
         title = f"groups whose top weight is below {found.below:g}"
     if lines:
-        title += "; a line is where the group named on it drops out"
+        title += ";\n" if size[0] < WIDE else "; "
+        title += "a line is where the group named on it drops out"
     _count_key(axes, count, colors, status, title)
     return axes
+
+
+def draw_lines(axes: Axes, lines: Sequence[FloatArray]) -> None:
+    """Draw curves that are seen on light and dark cells alike."""
+    for points in lines:
+        axes.plot(*points.T, color=HALO, linewidth=2.6, alpha=0.55)
+        axes.plot(*points.T, color=LINE, linewidth=1.3)
 
 
 def _plane(found: PhaseMap, array: Any, plane: int) -> Any:
@@ -123,7 +137,7 @@ def _in_plane(found: PhaseMap, z: float | None, plane: int) -> bool:
     return z is None or z == float(found.axes[2].values[plane])
 
 
-def _steps(count: int) -> Any:
+def steps(count: int) -> Any:
     """Return a colour per number of excluded groups, light for none."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
@@ -146,11 +160,11 @@ def _shade(axes: Axes, x: FloatArray, y: FloatArray, status: NDArray[np.uint8]) 
 
 
 def _dress(axes: Axes, found: PhaseMap, plane: int) -> None:
-    axes.set_xlabel(_axis_name(found.axes[0]), color=INK, fontsize=10.5, parse_math=False)
-    axes.set_ylabel(_axis_name(found.axes[1]), color=INK, fontsize=10.5, parse_math=False)
+    axes.set_xlabel(axis_name(found.axes[0]), color=INK, fontsize=10.5, parse_math=False)
+    axes.set_ylabel(axis_name(found.axes[1]), color=INK, fontsize=10.5, parse_math=False)
     if len(found.axes) == 3:
         z = found.axes[2]
-        axes.set_title(f"{_axis_name(z)} = {z.values[plane]:g}", loc="left", fontsize=10.5,
+        axes.set_title(f"{axis_name(z)} = {z.values[plane]:g}", loc="left", fontsize=10.5,
                        color=INK, parse_math=False)  # fmt: skip
 
 
@@ -170,11 +184,12 @@ def _count_key(
         handles.append(Patch(facecolor=PAPER, edgecolor=INK, hatch="xxxx", label="not certified"))
     if (status == Status.inferred).any():
         handles.append(Patch(facecolor=PAPER, edgecolor=INK, hatch="....", label="inferred"))
-    axes.figure.legend(
+    key = axes.figure.legend(
         handles=handles, loc="outside lower center", ncols=min(8, len(handles)), frameon=False,
         fontsize=9.5, labelcolor=INK, title=title,
-        title_fontproperties={"size": 9.5}, handlelength=1.4, columnspacing=1.4,
+        title_fontproperties={"size": 9.5}, alignment="left", handlelength=1.4, columnspacing=1.4,
     )  # fmt: skip
+    key.get_title().set_color(INK)
 
 
 def _name_lines(axes: Axes, lines: Sequence[tuple[str, FloatArray]]) -> None:
@@ -194,7 +209,7 @@ def _name_lines(axes: Axes, lines: Sequence[tuple[str, FloatArray]]) -> None:
         alone = sum(name == group for name, _ in lines) == 1
         if total < (0.4 if alone else 0.8) * wide:
             continue
-        middle, angle = _place(seen, taken, frame, wide)
+        middle, angle = _inside(*_place(seen, taken, frame, wide), frame, wide)
         taken.append(middle)
         at = axes.transData.inverted().transform(middle)
         axes.text(
@@ -231,6 +246,17 @@ def _place(
     return best
 
 
+def _inside(middle: FloatArray, angle: float, frame: Any, wide: float) -> tuple[FloatArray, float]:
+    """Lay a name flat and move it in where it would be cut off at the frame."""
+    turn = np.radians(angle)
+    half = np.abs([np.cos(turn), np.sin(turn)]) * wide / 2
+    low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])
+    if (middle - half >= low).all() and (middle + half <= high).all():
+        return middle, angle
+    flat = np.array([wide / 2, LETTER])
+    return np.clip(middle, low + flat, np.maximum(low + flat, high - flat)), 0.0
+
+
 def probability_map(found: PhaseMap, group: str, *, plane: int = 0) -> Axes:
     """Draw in what share of joint draws one group is excluded, cell by cell.
 
@@ -258,7 +284,7 @@ def probability_map(found: PhaseMap, group: str, *, plane: int = 0) -> Axes:
 
     chance = _plane(found, found.drawn.probability, plane)[..., found.groups.index(group)]
     x, y = found.axes[0].values, found.axes[1].values
-    mesh = axes.pcolormesh(_edges(x), _edges(y), chance, cmap="cividis_r", vmin=0, vmax=1,
+    mesh = axes.pcolormesh(sides(x), sides(y), chance, cmap="cividis_r", vmin=0, vmax=1,
                            rasterized=True)  # fmt: skip
     for level in (0.025, 0.975):
         if chance.min() < level < chance.max():

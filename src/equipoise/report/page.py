@@ -16,6 +16,8 @@ from equipoise.display import escaped, html_table
 from equipoise.report.figures import draw_all, inline
 from equipoise.report.files import make_folder, write_whole
 from equipoise.report.in_short import summary
+from equipoise.report.map_files import cells_csv, read_maps
+from equipoise.report.map_words import draws_caption, map_caption, map_heading, map_tables
 from equipoise.report.phrases import CLOSE, OPEN, plain
 from equipoise.report.result import read_result
 from equipoise.report.style import CSS
@@ -63,11 +65,13 @@ def write_report(directory: str | os.PathLike[str]) -> Path:
 
 def write_outputs(result: Result, out: Path) -> Path:
     """Write tables (CSV), figures (SVG, PNG) and `report.html`, each whole or absent."""
-    made = tables(result)
+    maps = read_maps(result, out)
     folder = make_folder(out / "tables")
-    for name, table in made.items():
+    for name, table in {**tables(result), **map_tables(result)}.items():
         write_whole(folder / f"{name}.csv", to_csv(table).encode())
-    drawn = draw_all(result)
+    for name, found in maps.items():
+        write_whole(folder / f"{name}.csv", cells_csv(found).encode())
+    drawn = draw_all(result, maps)
     folder = make_folder(out / "figures")
     for name, (svg, png) in drawn.items():
         write_whole(folder / f"{name}.svg", svg)
@@ -89,8 +93,15 @@ def html_page(result: Result, figures: Mapping[str, bytes]) -> str:
     """
     made = tables(result)
     parts = [_header(result), "<main>", _short(result), _first(result, made)]
-    parts += [_evidence(result, made, figures), _method(result), _certificate(result)]
-    parts += [_reproduce(result), _glossary(), "</main>", _footer(result), "</body></html>\n"]
+    parts += [_evidence(result, made, figures), _maps(result, figures), _method(result)]
+    parts += [
+        _certificate(result),
+        _reproduce(result),
+        _glossary(),
+        "</main>",
+        _footer(result),
+        "</body></html>\n",
+    ]
     return "\n".join(parts)
 
 
@@ -164,10 +175,12 @@ def _note(result: Result) -> str:
     return f"<p>{_sentence(text)}</p>"
 
 
-def _figure(name: str, result: Result, figures: Mapping[str, bytes]) -> str:
+def _figure(
+    name: str, result: Result, figures: Mapping[str, bytes], text: str | None = None
+) -> str:
     if name not in figures:
         return ""
-    text = caption(name, result)
+    text = text or caption(name, result)
     alt = escaped(plain(f"Figure: {name.replace('_', ' ')}. {text}"))
     return (
         '<figure><div class="scroll" tabindex="0" role="region" '
@@ -193,6 +206,25 @@ def _evidence(result: Result, made: Mapping[str, Table], figures: Mapping[str, b
         if name in figures:
             out.append(f"<div><h3>{heading}</h3>{_figure(name, result, figures)}</div>")
     return "\n".join(out) + "</div></section>"
+
+
+def _maps(result: Result, figures: Mapping[str, bytes]) -> str:
+    """Return the maps of a study, each with its finding and its table."""
+    rows = result.get("maps", ())
+    if not rows:
+        return ""
+    made = map_tables(result)
+    out = ["<section><h2>Who is left out under other incentives</h2>"]
+    for row in rows:
+        name = row["name"]
+        out.append(f'<h3>{_sentence(map_heading(row))}</h3><div class="two">')
+        out.append(f"<div>{_figure(name, result, figures, map_caption(row, result))}</div>")
+        draws = f"{name}_draws"
+        if draws in figures:
+            text = draws_caption(row, result)
+            out.append(f"<div>{_figure(draws, result, figures, text)}</div>")
+        out.append(f"</div>{_table(made[f'{name}_groups'])}")
+    return "\n".join(out) + "</section>"
 
 
 def _by_agent(result: Result) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from equipoise.equilibrium.dynamics import Path
 
-__all__ = ["path"]
+__all__ = ["name_ends", "path"]
 
 FloatArray = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def path(found: Path, *, start: int = 0, below: float = 0.0) -> Axes:
     axes.set_ylim(bottom=0)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    _name_ends(axes, found.groups, cover[-1])
+    name_ends(axes, found.groups, cover[-1])
     unit = "rounds of best responses" if found.kind == "best-response" else "time"
     said = "" if found.converged[start] else f" (not converged after {len(found.times) - 1} steps)"
     axes.set_xlabel(unit + said, color=INK, fontsize=10.5)
@@ -64,7 +64,7 @@ def path(found: Path, *, start: int = 0, below: float = 0.0) -> Axes:
     return axes
 
 
-def _name_ends(axes: Axes, groups: Sequence[str], ends: FloatArray) -> None:
+def name_ends(axes: Axes, groups: Sequence[str], ends: FloatArray) -> None:
     """Write names beside the ends of lines, moved apart where they would touch."""
     low, high = axes.get_ylim()
     gap = 0.055 * (high - low)

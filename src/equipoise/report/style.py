@@ -45,11 +45,12 @@ thead .n{white-space:normal}
 .excluded{color:var(--bad);font-weight:700}
 .included{color:var(--good)}
 .undecided,.boundary{color:var(--unsure);font-weight:700}
+.excluded,.included,.undecided,.boundary{white-space:nowrap}
 figure{margin:1.2rem 0}
 figure svg{display:block;width:100%;max-width:38rem;height:auto}
 figcaption{color:var(--soft);max-width:68ch;font-size:.95rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem}
-@media(max-width:40rem){dl{display:block}dd{margin:0 0 .6rem}}
+@media(max-width:40rem){dl{display:block}dd{margin:0 0 .6rem}tbody th{max-width:9.5rem}}
 dt{font-weight:600}dd{margin-left:0}dd ul{margin:0;padding-left:1.1rem}
 .more{color:var(--soft);font-size:.95rem}
 code,pre{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:.9rem}

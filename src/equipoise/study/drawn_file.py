@@ -80,6 +80,14 @@ class FileSource:
         """Return the game of the file."""
         return self.point
 
+    def map_game(self, *, diversity: bool) -> AlignmentGame:
+        """Return the game of the file, as `PanelSource.map_game`."""
+        return self.point
+
+    def map_draws(self, drawn: Chunk, game: AlignmentGame) -> Chunk:
+        """Return the draws of the file by field path."""
+        return {key: array[: self.draws] for key, array in self.drawn.items()}
+
     @property
     def meets(self) -> bool:
         """Whether agents look at each other at all."""

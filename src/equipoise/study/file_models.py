@@ -14,12 +14,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from equipoise.errors import BadInput, nearest
 from equipoise.game.gamefile_models import said
+from equipoise.inclusion.map_axes import axis
 from equipoise.study.key_texts import KEYS, TABLES
 
 __all__ = [
     "LATER",
     "ExclusionTable",
     "GameTable",
+    "MapTable",
     "PanelTable",
     "ReportTable",
     "SolveTable",
@@ -27,7 +29,7 @@ __all__ = [
     "UncertaintyTable",
 ]
 
-LATER = ("map", "steer", "agents", "measure", "simulate")
+LATER = ("steer", "agents", "measure", "simulate")
 """Tables of the study format that this version does not read."""
 
 MAX_DRAWS = 1_000_000
@@ -66,9 +68,11 @@ def _flag(value: Any) -> Any:
 
 
 def _whole(low: int, high: int, example: str) -> Callable[[Any], Any]:
+    span = f"from {low} to {high}" if high < 1000 else f"from {low} on"
+
     def check(value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise BadInput(f"got {said(value)}; write a whole number from {low} on, e.g. {example}")
+            raise BadInput(f"got {said(value)}; write a whole number {span}, e.g. {example}")
         return value
 
     return check
@@ -119,6 +123,24 @@ def _agents(value: Any) -> Any:
     for i, label in enumerate(value):
         if not isinstance(label, str) or not label.strip():
             raise BadInput(f"entry {i} is {said(label)}; write a label in quotes")
+    return tuple(value)
+
+
+def _axis(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise BadInput(f'got {said(value)}; write a text, e.g. "attractiveness=0:50:101"')
+    try:
+        axis(value)
+    except BadInput as error:
+        raise BadInput(str(error).removeprefix("axis: ")) from None
+    return value
+
+
+def _maps(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise BadInput("[map] is one table; write [[map]], in two brackets, once for every map")
+    if not isinstance(value, list | tuple):
+        raise BadInput(f"got {said(value)}; write a table, [[map]]")
     return tuple(value)
 
 
@@ -258,6 +280,32 @@ class ExclusionTable(_Table):
     ] = 0.0
 
 
+AxisText = Annotated[
+    str,
+    BeforeValidator(_axis),
+    _schema(type="string", pattern=r"^.+=[^:]+:[^:]+:[^:]+$"),
+]
+
+
+class MapTable(_Table):
+    """Who is left out over two or three incentives; one table per map, as many as wanted."""
+
+    x: AxisText
+    y: AxisText
+    z: AxisText | None = None
+    draws: (
+        Annotated[
+            int,
+            BeforeValidator(_whole(0, MAX_DRAWS, "200")),
+            _schema(type="integer", minimum=0, maximum=MAX_DRAWS),
+        ]
+        | None
+    ) = None
+    refine: Annotated[
+        int, BeforeValidator(_whole(0, 16, "3")), _schema(type="integer", minimum=0, maximum=16)
+    ] = 0
+
+
 class ReportTable(_Table):
     """What stands at the head of the report."""
 
@@ -273,4 +321,5 @@ class StudyModel(_Table):
     solve: SolveTable = Field(default_factory=SolveTable)
     uncertainty: UncertaintyTable = Field(default_factory=UncertaintyTable)
     exclusion: ExclusionTable = Field(default_factory=ExclusionTable)
+    map: Annotated[tuple[MapTable, ...], BeforeValidator(_maps)] = ()
     report: ReportTable = Field(default_factory=ReportTable)

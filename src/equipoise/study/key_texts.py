@@ -12,6 +12,7 @@ TABLES: Mapping[str, str] = {
     "solve": "How the equilibrium is sought.",
     "uncertainty": "Joint bootstrap draws of the respondents.",
     "exclusion": "When a group counts as left out.",
+    "map": "Who is left out over two or three incentives; one table per map, as many as wanted.",
     "report": "What stands at the head of the report.",
 }
 """Table of a study file -> what it says."""
@@ -119,6 +120,23 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "below": (
             "A group is left out when its largest weight over agents is below this; 0: when "
             "nobody serves it at all."
+        ),
+    },
+    "map": {
+        "x": (
+            'The axis across, "NAME=start:stop:points", both ends in. NAME is attractiveness, '
+            "consistency, diversity, variety, share:GROUP, value:GROUP or anchor:GROUP."
+        ),
+        "y": "The other axis, in the same form.",
+        "z": "A third axis: one plane a value.",
+        "draws": (
+            "How many of the study's joint draws are mapped too; default: all there are. Where "
+            'agents differ, or form is "kl", every cell of every draw is solved on its own: '
+            "give fewer."
+        ),
+        "refine": (
+            "Where agents differ: start this many halvings coarser and refine where the "
+            "excluded set changes; 0 solves every cell."
         ),
     },
     "report": {

@@ -132,14 +132,34 @@ class PanelSource:
         """Return the point game on all questions (None) or on one."""
         return self._game(self.measured(question))
 
-    def _game(self, people: Measured) -> AlignmentGame:
+    def map_game(self, *, diversity: bool) -> AlignmentGame:
+        """Return the game on all questions, with a diversity term (weight 0) where a map sets it.
+
+        Parameters
+        ----------
+        diversity : bool
+            Whether an axis of the map is diversity: then the groups overlap as in this study.
+        """
+        return self._game(self.measured(None), diversity=diversity)
+
+    def map_draws(self, drawn: Chunk, game: AlignmentGame) -> Chunk:
+        """Return joint draws by field path, for the terms of this game that come from people."""
+        out = {"groups": drawn["shares"], "attractiveness.values": drawn["appeal"][:, 0]}
+        met = game.term(Diversity)
+        if met is not None and met.kernel is not None:
+            out["diversity.kernel"] = drawn["kernel"]
+        if self.table.anchor == "shares":
+            out["consistency.anchor"] = drawn["anchor"][:, 0]
+        return out
+
+    def _game(self, people: Measured, *, diversity: bool = False) -> AlignmentGame:
         table = self.table
         held = KLConsistency if table.form == "kl" else Consistency
         terms: list[Term] = [
             Attractiveness(people.appeal, weight=table.attractiveness),
             held(self.anchor(people), weight=table.consistency),
         ]
-        if table.diversity != 0.0:
+        if table.diversity != 0.0 or diversity:
             kernel = None if table.kernel == "identity" else people.kernel
             terms.append(Diversity(table.diversity, kernel=kernel))
         return AlignmentGame(self.groups, self.agents, terms)
@@ -198,7 +218,8 @@ class PanelSource:
         Returns
         -------
         dict of arrays with leading axes (draws, games): margins, top_weight, coverage, appeal,
-        anchor, welfare, proportional (…, groups), gap and relative_gap; shares (draws, groups).
+        anchor, welfare, proportional (…, groups), gap and relative_gap; shares (draws, groups);
+        with maps also kernel (draws, groups, groups).
         """
         drawn = self.panel.draws(count, self.study.uncertainty.seed, start=start)
         games = []
@@ -208,6 +229,8 @@ class PanelSource:
                 self._outcomes(Measured(part.shares, part.agreement, part.appeal, part.kernel))
             )
         out = {key: np.stack([game[key] for game in games], axis=1) for key in games[0]}
+        if self.study.map:
+            out["kernel"] = drawn.kernel
         return {**out, "shares": drawn.shares}
 
     def _outcomes(self, people: Measured) -> Chunk:

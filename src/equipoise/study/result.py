@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ __all__ = ["make_result"]
 FloatArray = NDArray[np.float64]
 Chunk = dict[str, FloatArray]
 
+WHOLE = ("shares", "kernel")
+"""Drawn arrays without an axis of games."""
+
 PROFILE_ROWS = 1000
 """Above this the profile is given by coverage and top weight only."""
 
@@ -34,6 +37,7 @@ def make_result(
     source: PanelSource | FileSource,
     points: Mapping[str | None, Equilibrium],
     drawn: Chunk | None,
+    maps: Sequence[Mapping[str, Any]],
     identity: str,
 ) -> dict[str, Any]:
     """Return everything a report needs, as plain JSON values (without `seconds`).
@@ -48,6 +52,8 @@ def make_result(
         The certified point equilibria.
     drawn : dict of arrays or None
         All draws, as `PanelSource.chunk` describes them.
+    maps : sequence of dict
+        What `make_maps` says of every map.
     identity : str
         sha256 of study, data and version.
     """
@@ -68,6 +74,7 @@ def make_result(
         **_game(equilibrium, study.exclusion.below, _of(drawn, 0), level),
         "welfare": _welfare(source, equilibrium, drawn, level),
         "topics": _topics(study, source, points, drawn),
+        "maps": list(maps),
         "certificate": _certificate(equilibrium),
         "reproduce": {
             "study_sha256": identity,
@@ -89,7 +96,7 @@ def _of(drawn: Chunk | None, game: int) -> Chunk | None:
     """Return the draws of one game."""
     if drawn is None:
         return None
-    return {key: array if key == "shares" else array[:, game] for key, array in drawn.items()}
+    return {key: array if key in WHOLE else array[:, game] for key, array in drawn.items()}
 
 
 def _settings(

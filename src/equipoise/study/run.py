@@ -14,15 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 import equipoise
+from equipoise.engine import Engine
 from equipoise.equilibrium.outcome import Equilibrium
 from equipoise.equilibrium.solve import solve
-from equipoise.errors import BadInput, NotSolved
+from equipoise.errors import NotSolved
 from equipoise.game.gamefile_sections import at_field
 from equipoise.report.files import write_whole
 from equipoise.report.page import write_outputs
 from equipoise.report.result import to_text
 from equipoise.study.drawn_file import FileSource
+from equipoise.study.draws import make_draws, open_source
 from equipoise.study.file_models import StudyModel
+from equipoise.study.maps import check_maps, make_maps
 from equipoise.study.people import PanelSource
 from equipoise.study.result import make_result
 from equipoise.study.study_copy import check_copy, write_copy
@@ -47,12 +50,13 @@ def run_study(
     progress: Progress | None = None,
     note: Callable[[str], None] | None = None,
     chunk: int = CHUNK,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     r"""Run a study file from people to a report.
 
     Loads the panel, builds the game, solves and certifies it, solves every bootstrap draw,
-    and writes `result.json`, tables (CSV), figures (SVG, PNG), `report.html` and the study as
-    it was run, `study.toml`, into `out`.
+    makes the maps, and writes `result.json`, tables (CSV), figures (SVG, PNG), arrays of maps
+    (NPZ), `report.html` and the study as it was run, `study.toml`, into `out`.
 
     Parameters
     ----------
@@ -69,6 +73,9 @@ def run_study(
         Told what is not done again.
     chunk : int
         Draws between two saves.
+    engine : Local or Ray, optional
+        Where draws and maps are made; default this process. Files do not depend on it. Workers
+        read the study's people themselves: their files lie where all of them see them.
 
     Returns
     -------
@@ -94,14 +101,20 @@ def run_study(
     tell: Progress = progress or (lambda done, total, what: None)
     tell(0, 0, "reading the people" if study.panel else "reading the game")
     with at_field(path.name):
-        source = _source(study, path.parent)
+        source = open_source(study, path.parent)
+        check_maps(study, source)
     check_copy(path, out)
     identity = _identity(study, source)
     with Workspace.opened(out, _work_key(identity, chunk)) as workspace:
         points = {question: _solved(source, study, question) for question in source.questions}
-        drawn = _draws(source, workspace, chunk, tell, note or (lambda text: None))
+        drawn = make_draws(
+            source, path.parent, workspace, chunk,
+            engine=engine, tell=tell, note=note or (lambda text: None),
+        )  # fmt: skip
         _check_gaps(drawn, study.solve.tol)
-        result = make_result(study, source, points, drawn, identity)
+        with at_field(path.name):
+            maps = make_maps(study, source, drawn, workspace, out, engine=engine, tell=tell)
+        result = make_result(study, source, points, drawn, maps, identity)
         tell(0, 0, "writing tables, figures and the report")
         write_outputs(result, out)
         write_copy(study, path, out)
@@ -109,12 +122,6 @@ def run_study(
         write_whole(out / "result.json", to_text(result).encode())
         workspace.forget_others()
     return result
-
-
-def _source(study: StudyModel, folder: Path) -> PanelSource | FileSource:
-    if study.game.file is not None:
-        return FileSource(study, folder)
-    return PanelSource(study, folder)
 
 
 def _identity(study: StudyModel, source: PanelSource | FileSource) -> str:
@@ -145,46 +152,6 @@ def _solved(
     return solve(
         source.game(question), tol=settings.tol, starts=settings.starts, seed=settings.seed
     )
-
-
-def _draws(
-    source: PanelSource | FileSource,
-    workspace: Workspace,
-    chunk: int,
-    tell: Progress,
-    note: Callable[[str], None],
-) -> Chunk | None:
-    total = source.draws
-    if total == 0:
-        return None
-    if chunk < 1:
-        raise BadInput(f"chunk: {chunk} draws cannot be saved; write at least 1")
-    parts: list[Chunk] = []
-    done = 0
-    starts = range(0, total, chunk)
-    kept = {start: workspace.load(f"draws-{start:08d}") for start in starts}
-    before = sum(min(chunk, total - start) for start in starts if kept[start] is not None)
-    if before == total:
-        note("nothing to do: everything was already computed; the report is written afresh")
-    elif before:
-        note(f"resuming: {before:,} of {total:,} draws done")
-    try:
-        for start in starts:
-            name = f"draws-{start:08d}"
-            part = kept.pop(start)
-            if part is None:
-                part = source.chunk(start, min(chunk, total - start))
-                workspace.save(name, part)
-            parts.append(part)
-            done = min(start + chunk, total)
-            if before < total:
-                tell(done, total, "bootstrap draws")
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"interrupted after {done} of {total} draws, which are kept; run the same command "
-            "again to go on"
-        ) from None
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 def _check_gaps(drawn: Chunk | None, tol: float) -> None:

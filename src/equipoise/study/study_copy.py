@@ -47,7 +47,11 @@ def write_copy(study: StudyModel, path: Path, out: Path) -> None:
         data["game"] = {"file": data["game"]["file"]}
     if not study.report.authors:
         del data["report"]["authors"]
-    write_whole(copy, (HEAD + to_toml(data)).encode())
+    maps = data.pop("map")
+    text = HEAD + to_toml(data)
+    for one in maps:
+        text += "\n[[map]]\n" + to_toml(one)
+    write_whole(copy, text.encode())
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -14,7 +14,8 @@ from equipoise.errors import BadInput, nearest
 from equipoise.game.gamefile_models import said
 from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import parse, read_text
-from equipoise.study.file_models import LATER, StudyModel
+from equipoise.inclusion.map_axes import axis
+from equipoise.study.file_models import LATER, MapTable, StudyModel
 
 __all__ = ["fewest_draws", "plain_study", "read_study", "schema", "study_from_dict"]
 
@@ -29,7 +30,7 @@ def schema() -> dict[str, Any]:
     Examples
     --------
     >>> sorted(schema()["properties"])
-    ['exclusion', 'game', 'panel', 'report', 'solve', 'uncertainty']
+    ['exclusion', 'game', 'map', 'panel', 'report', 'solve', 'uncertainty']
     """
     out = StudyModel.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **out}
@@ -103,6 +104,8 @@ def plain_study(study: StudyModel) -> dict[str, Any]:
     for table in ("panel", "game"):
         if "file" in data.get(table, {}):
             data[table]["file"] = Path(data[table]["file"]).name
+    if not data["map"]:
+        del data["map"]
     return data
 
 
@@ -129,6 +132,17 @@ def _check(study: StudyModel, data: Mapping[str, Any]) -> None:
     if panel is not None:
         _check_panel({key: value for key, value in panel if value is not None})
     _check_numbers(study)
+    for number, one in enumerate(study.map, start=1):
+        with at_field(f"[[map]] {number}"):
+            _check_names(one)
+
+
+def _check_names(table: MapTable) -> None:
+    """Refuse a map that has one axis twice."""
+    names = [axis(text).name for text in (table.x, table.y, table.z) if text is not None]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"the axis {name} stands twice; choose two different incentives")
 
 
 def _check_panel(given: dict[str, Any]) -> None:
@@ -178,13 +192,19 @@ def _sentence(error: ValidationError) -> str:
     errors = error.errors(include_url=False)
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     path = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
-    where = ".".join(path[:2])
+    table, brackets, rest = path[0], f"[{path[0]}]", path[1:]
+    if rest and rest[0].isdigit():
+        table, rest = f"[[{path[0]}]] {int(rest[0]) + 1}", rest[1:]
+        brackets = f"[[{path[0]}]]"
+    where = ", ".join([table, *rest[:1]]) if table != path[0] else ".".join(path[:2])
     if first["type"] == "extra_forbidden":
-        inside = f"{path[0]}: " if len(path) > 1 else ""
+        inside = f"{table}: " if rest else ""
         return f'{inside}there is no key "{path[-1]}"; {nearest(path[-1], _known(path[:-1]))}'
     if first["type"] == "value_error":
         return f"{where}: {first['ctx']['error']}"
-    return f"{where}: got {said(first['input'])}; write a table, [{path[0]}]"
+    if first["type"] == "missing":
+        return f'{where}: it is missing; write e.g. {path[-1]} = "attractiveness=0:50:101"'
+    return f"{where}: got {said(first['input'])}; write a table, {brackets}"
 
 
 def _known(path: list[str]) -> list[str]:

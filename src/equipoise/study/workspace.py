@@ -7,25 +7,19 @@ chunk of draws. A study that differs in anything has another key and never reads
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import shutil
 import sys
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from equipoise.engine import ChunkStore
 from equipoise.errors import BadInput
-from equipoise.report.files import unwritable, write_whole
+from equipoise.report.files import unwritable
 
 __all__ = ["Workspace"]
-
-FloatArray = NDArray[np.float64]
 
 
 @final
@@ -72,27 +66,23 @@ class Workspace:
             _lock(handle, out)
             yield one
 
-    def load(self, name: str) -> dict[str, FloatArray] | None:
-        """Return a finished chunk, or None when there is none that can be read."""
-        path = self.folder / f"{name}.npz"
-        try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-                return {key: arrays[key] for key in arrays.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-            # Absent, or damaged on the disk: it is computed again.
-            return None
+    @property
+    def store(self) -> ChunkStore:
+        """Where finished chunks of draws wait."""
+        return ChunkStore(self.folder)
 
-    def save(self, name: str, arrays: dict[str, FloatArray]) -> None:
-        """Keep a finished chunk."""
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy types the names as flags
-        write_whole(self.folder / f"{name}.npz", buffer.getvalue())
+    def store_of(self, name: str) -> ChunkStore:
+        """Return where the finished chunks of one map wait."""
+        return ChunkStore(self.folder / name)
 
     def forget_others(self) -> None:
-        """Remove what earlier, different studies left in this folder."""
+        """Remove what earlier, different studies and kills left in this folder."""
         for path in self.folder.parent.iterdir():
             if path.is_dir() and path != self.folder:
                 shutil.rmtree(path, ignore_errors=True)
+        for path in self.folder.rglob(".*.part"):
+            # A kill in the middle of a write leaves one.
+            path.unlink(missing_ok=True)
 
 
 def _lock(handle: IO[bytes], out: Path) -> None:

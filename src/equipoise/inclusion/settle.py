@@ -1,0 +1,269 @@
+"""Which setting of a lever meets a goal at the least cost: the method that fits is chosen.
+
+Prices for floors go by R12; levers that move scores linearly by branch and bound over supports;
+one knob by a scan; everything else is searched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.equilibrium.uniqueness import uniqueness
+from equipoise.errors import EquipoiseError
+from equipoise.game.alignment_game import AlignmentGame
+from equipoise.game.terms import Consistency, KLConsistency
+from equipoise.inclusion.conditions import Conditions, conditions
+from equipoise.inclusion.floor_prices import floor_prices
+from equipoise.inclusion.goals import Goal
+from equipoise.inclusion.lever import Lever
+from equipoise.inclusion.lever_weights import DiversityWeight
+from equipoise.inclusion.levers import Anchors, Prices, Together
+from equipoise.inclusion.plan import Leastness
+from equipoise.inclusion.price_plan import least_prices
+from equipoise.inclusion.scan import Interval, scan
+from equipoise.inclusion.search import SECONDS, search
+from equipoise.inclusion.supports import least_setting
+from equipoise.inclusion.trial import Bench
+
+__all__ = ["Settled", "settle"]
+
+FloatArray = NDArray[np.float64]
+
+SAME = 1e-6
+"""Costs this close, relative to 1 + cost, count as equal in a proof by branch and bound."""
+
+SEARCHED = 80
+"""Most knobs a local search takes at once."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """A setting that meets the goal, with what is known of cheaper ones."""
+
+    setting: FloatArray
+    leastness: Leastness
+    intervals: tuple[Interval, ...] = ()
+
+
+def settle(
+    game: AlignmentGame, lever: Lever, goal: Goal, *, seed: int = 0, seconds: float = SECONDS
+) -> Settled | None:
+    """Return the cheapest setting known, or None where none that meets the goal was found.
+
+    `seconds` limits local searches, where they are needed.
+
+    Raises
+    ------
+    BadInput
+        The lever does not fit the game.
+    NotSolved
+        Prices: no complementary prices were found.
+    """
+    bench = Bench(game, lever, goal)
+    knobs = lever.box(game)[0].size
+    now = bench.at(np.zeros(knobs))
+    if now is not None and now.met:
+        return Settled(np.zeros(knobs), Leastness(True, 0.0, "the goal holds as it is"))
+    if isinstance(lever, Prices) and goal.only_floors:
+        prices, leastness, _ = least_prices(game, lever, goal, seed=seed)
+        return Settled(prices, leastness)
+    linear = _by_supports(game, lever, goal, bench)
+    if linear is not None and (linear[0] is None or linear[0].leastness.proved):
+        return linear[0]
+    if knobs == 1:
+        return _by_scan(game, lever, bench, goal)
+    return _by_search(bench, linear, seed, seconds)
+
+
+def _by_supports(
+    game: AlignmentGame, lever: Lever, goal: Goal, bench: Bench
+) -> tuple[Settled | None, float] | None:
+    """Branch and bound over supports; return (answer or None: impossible, bound), or None."""
+    small = len(game.agents) * len(game.groups) <= 400
+    given = conditions(game, lever) if small else None
+    if given is None:
+        return None
+    unit = lever.per_unit(game)
+    exact = unit is not None
+    if unit is None:
+        unit = _price_unit(game, lever, goal)
+    found = least_setting(game, given, goal, unit)
+    if found is None:
+        return None
+    if found.setting is None or found.served is None:
+        return None, np.inf
+    setting = _refined(game, given, goal, unit, bench, found.setting, found.served)
+    if setting is None:
+        return None
+    trial = bench.at(setting)
+    assert trial is not None
+    proved = trial.cost - found.bound <= SAME * (1 + trial.cost)
+    if proved:
+        why = f"branch and bound over who serves whom: nothing costs less than {found.bound:.9g}"
+    else:
+        why = "branch and bound over who serves whom" + ("" if exact else ", budget from below")
+    return Settled(setting, Leastness(proved, max(0.0, found.bound), why)), found.bound
+
+
+def _price_unit(game: AlignmentGame, lever: Lever, goal: Goal) -> FloatArray:
+    """Return unit costs that are too low where prices are among them: a price buys its floor."""
+    floors = goal.floor_array(game)
+    units = []
+    for part in lever.levers if isinstance(lever, Together) else (lever,):
+        unit = part.per_unit(game)
+        if unit is None:
+            assert isinstance(part, Prices)
+            unit = part.price * game.agents.total * floors
+        units.append(unit)
+    return np.concatenate(units)
+
+
+def _refined(
+    game: AlignmentGame,
+    given: Conditions,
+    goal: Goal,
+    unit: FloatArray,
+    bench: Bench,
+    setting: FloatArray,
+    served: NDArray[np.bool_],
+) -> FloatArray | None:
+    """Mend what the optimiser's tolerance left short: the same supports, the goal a hair higher."""
+    extra = 0.0
+    for _ in range(8):
+        trial = bench.at(setting)
+        if trial is None:
+            return None
+        if trial.met:
+            return setting
+        extra += 1.5 * (-trial.worst) + 1e-12
+        if extra > 1e-4:
+            return None
+        again = least_setting(game, given, goal.tightened(game, extra), unit, served=served)
+        if again is None or again.setting is None:
+            return None
+        setting = again.setting
+    return None
+
+
+def _by_scan(game: AlignmentGame, lever: Lever, bench: Bench, goal: Goal) -> Settled | None:
+    seen = scan(bench)
+    change = seen.nearest()
+    if change is None:
+        return None
+    setting = np.array([change])
+    proof = _diversity_proof(game, lever, bench, goal, change)
+    if proof is not None:
+        return Settled(np.array([proof[0]]), proof[1], seen.intervals)
+    why = f"scanned at {seen.knob.size} points; narrower intervals could be missed"
+    return Settled(setting, Leastness(False, 0.0, why), seen.intervals)
+
+
+def _diversity_proof(
+    game: AlignmentGame, lever: Lever, bench: Bench, goal: Goal, change: float
+) -> tuple[float, Leastness] | None:
+    r"""Prove the least diversity of identical agents with S = I from R6's own inequality (R12c).
+
+    Floor k holds iff :math:`\varphi_k(h) = \sum_l (s_l - s_k + h\tau_k)_+ - h \le 0`, convex in
+    h: the least h is the root, and every smaller h in the uniqueness region fails.
+    """
+    form = game.affine
+    if not isinstance(lever, DiversityWeight) or not goal.only_floors or form is None or change < 0:
+        return None
+    plain = form.identical and form.kernel_scale is not None and form.network is None
+    changed = bench.apply(np.array([change]))
+    own = form.scalar_curvature
+    if not plain or own is None or changed is None or not form.coupled and form.gamma.any():
+        return None
+    if uniqueness(game).verdict != "proved" or uniqueness(changed).verdict != "proved":
+        return None
+    sigma = form.kernel_scale
+    assert sigma is not None
+    scores, floors = form.scores[0], goal.floor_array(game)
+    start = float(own[0] + sigma * form.gamma[0])
+
+    def excess(h: float) -> float:
+        lifted = scores[None, :] - scores[:, None] + (h * floors)[:, None]
+        return float((np.maximum(lifted, 0).sum(axis=1) - h)[floors > 0].max())
+
+    low, high = start, float(own[0] + sigma * (form.gamma[0] + change))
+    if excess(low) <= 0:
+        return None
+    for _ in range(200):
+        if excess(high) <= 0:
+            break
+        high += 1e-12 * max(1.0, abs(high))
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        if middle in (low, high):
+            break
+        if excess(middle) > 0:
+            low = middle
+        else:
+            high = middle
+    least = (high - start) / sigma
+    why = (
+        "identical agents with S = I: a floor fails exactly where the convex "
+        f"Σ(s_l − s_k + hτ)₊ − h is positive, and it is for every h from {start:.6g} up to "
+        f"{high:.9g} (R6, R12c)"
+    )
+    return least, Leastness(True, lever.price * least, why)
+
+
+def _by_search(
+    bench: Bench, linear: tuple[Settled | None, float] | None, seed: int, seconds: float
+) -> Settled | None:
+    game, lever, goal = bench.game, bench.lever, bench.goal
+    starts = [linear[0].setting] if linear is not None and linear[0] is not None else []
+    starts += _from_prices(game, lever, goal)
+    bound = 0.0 if linear is None else max(0.0, linear[1])
+    knobs = lever.box(game)[0].size
+    if knobs <= SEARCHED:
+        best = search(bench, starts, seed=seed, seconds=seconds)
+        why = "searched from several starts"
+    else:
+        tried = [trial for trial in map(bench.at, starts) if trial is not None and trial.met]
+        best = min(tried, key=lambda trial: trial.cost, default=None)
+        why = f"too many knobs to search ({knobs}); taken from the floor prices of R12"
+        if isinstance(lever, Anchors) and not lever.common:
+            one = settle(game, Anchors(lever.who, common=True, price=lever.price), goal, seed=seed)
+            if one is not None:
+                movers = lever.movers(game).size
+                trial = bench.at(np.tile(one.setting, movers))
+                if trial is not None and trial.met and (best is None or trial.cost < best.cost):
+                    best, why = trial, "one shift for all, searched: there are too many to move"
+    if best is None:
+        return None
+    proved = bound > 0 and best.cost - bound <= SAME * (1 + best.cost)
+    if bound > 0 and not proved:
+        why += f"; no setting costs less than {bound:.6g}"
+    return Settled(best.setting, Leastness(proved, bound, why))
+
+
+def _from_prices(game: AlignmentGame, lever: Lever, goal: Goal) -> list[FloatArray]:
+    """Return the anchor shifts that do what floor prices do (R12), where they are mixtures."""
+    anchors = lever if isinstance(lever, Anchors) else None
+    if anchors is None or goal.floor_array(game).max() <= 0:
+        return []
+    try:
+        prices = floor_prices(game, goal.floor_array(game)).prices
+    except EquipoiseError:
+        return []
+    movers, c = anchors.movers(game), anchors.targets(game)
+    kept = game.term(Consistency) or game.term(KLConsistency)
+    assert kept is not None
+    weight = np.broadcast_to(kept.weight, (len(game.agents),))[movers, None]
+    if isinstance(kept, KLConsistency):
+        moved = c[movers] * np.exp((prices - prices.max()) / weight)
+        shift = moved / moved.sum(axis=1, keepdims=True) - c[movers]
+    else:
+        inverse = np.eye(prices.size) if kept.metric is None else np.linalg.inv(kept.metric)
+        level = inverse.sum(axis=0) @ prices / inverse.sum()
+        shift = (inverse @ (prices - level))[None, :] / weight
+    if anchors.common:
+        return [shift.mean(axis=0)]
+    return [np.clip(shift, -c[movers], 1 - c[movers]).ravel()]
