@@ -15,13 +15,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from equipoise.errors import BadInput, nearest
 from equipoise.game.gamefile_models import said
 from equipoise.inclusion.map_axes import axis
+from equipoise.study.agent_models import AgentsTable, AgentsTables, MeasureTable
 from equipoise.study.key_texts import KEYS, TABLES
 
 __all__ = [
     "LATER",
+    "AgentsTable",
     "ExclusionTable",
     "GameTable",
     "MapTable",
+    "MeasureTable",
     "PanelTable",
     "ReportTable",
     "SolveTable",
@@ -29,7 +32,7 @@ __all__ = [
     "UncertaintyTable",
 ]
 
-LATER = ("steer", "agents", "measure", "simulate")
+LATER = ("steer", "simulate")
 """Tables of the study format that this version does not read."""
 
 MAX_DRAWS = 1_000_000
@@ -99,12 +102,8 @@ def _choice(*options: str) -> Callable[[Any], Any]:
 
 
 def _anchor(value: Any) -> Any:
-    if value == "measured":
-        raise BadInput(
-            '"measured" anchors are not available in this version; write "uniform" or "shares"'
-        )
-    if value not in ("uniform", "shares"):
-        hint = 'write "uniform" (all groups alike) or "shares" (groups by their size)'
+    if value not in ("uniform", "shares", "measured"):
+        hint = 'write "uniform" (all groups alike), "shares" (by their size) or "measured"'
         if isinstance(value, list | dict):
             hint += "; for an anchor of your own write a game file and name it in game.file"
         raise BadInput(f"got {said(value)}; {hint}")
@@ -231,7 +230,7 @@ class GameTable(_Table):
     attractiveness: Weight = 1.0
     consistency: Weight = 1.0
     diversity: Signed = 0.0
-    anchor: Annotated[str, BeforeValidator(_anchor), _schema(enum=["uniform", "shares"])] = (
+    anchor: Annotated[str, BeforeValidator(_anchor), _schema(enum=["uniform", "shares", "measured"])] = (
         "uniform"
     )
     kernel: Annotated[str, *_one_of("panel", "identity")] = "panel"
@@ -322,4 +321,6 @@ class StudyModel(_Table):
     uncertainty: UncertaintyTable = Field(default_factory=UncertaintyTable)
     exclusion: ExclusionTable = Field(default_factory=ExclusionTable)
     map: Annotated[tuple[MapTable, ...], BeforeValidator(_maps)] = ()
+    agents: AgentsTables = ()
+    measure: MeasureTable | None = None
     report: ReportTable = Field(default_factory=ReportTable)

@@ -47,7 +47,7 @@ def reference() -> str:
     parts = [HEAD]
     for table, text in TABLES.items():
         model = data["$defs"][f"{table.title()}Table"]
-        name = f"[[{table}]]" if table == "map" else f"[{table}]"
+        name = f"[[{table}]]" if table in ("map", "agents") else f"[{table}]"
         parts.append(f"## `{name}`\n\n{text}\n\n| key | value | default | meaning |")
         parts[-1] += "\n|---|---|---|---|\n" + "".join(
             f"| `{key}` | {_kind(part)} | {_default(part)} | {part['description']} |\n"

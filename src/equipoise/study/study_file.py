@@ -15,6 +15,7 @@ from equipoise.game.gamefile_models import said
 from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import parse, read_text
 from equipoise.inclusion.map_axes import axis
+from equipoise.study.agent_models import check_agents
 from equipoise.study.file_models import LATER, MapTable, StudyModel
 
 __all__ = ["fewest_draws", "plain_study", "read_study", "schema", "study_from_dict"]
@@ -30,7 +31,7 @@ def schema() -> dict[str, Any]:
     Examples
     --------
     >>> sorted(schema()["properties"])
-    ['exclusion', 'game', 'map', 'panel', 'report', 'solve', 'uncertainty']
+    ['agents', 'exclusion', 'game', 'map', 'measure', 'panel', 'report', 'solve', 'uncertainty']
     """
     out = StudyModel.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **out}
@@ -104,8 +105,9 @@ def plain_study(study: StudyModel) -> dict[str, Any]:
     for table in ("panel", "game"):
         if "file" in data.get(table, {}):
             data[table]["file"] = Path(data[table]["file"]).name
-    if not data["map"]:
-        del data["map"]
+    for table in ("map", "agents"):
+        if not data[table]:
+            del data[table]
     return data
 
 
@@ -132,6 +134,8 @@ def _check(study: StudyModel, data: Mapping[str, Any]) -> None:
     if panel is not None:
         _check_panel({key: value for key, value in panel if value is not None})
     _check_numbers(study)
+    check_agents(study.agents, measured=game.anchor == "measured", per=game.per,
+                 named="agents" in data.get("game", {}), file=game.file is not None)  # fmt: skip
     for number, one in enumerate(study.map, start=1):
         with at_field(f"[[map]] {number}"):
             _check_names(one)
@@ -203,7 +207,8 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return f"{where}: {first['ctx']['error']}"
     if first["type"] == "missing":
-        return f'{where}: it is missing; write e.g. {path[-1]} = "attractiveness=0:50:101"'
+        example = "model-a" if path[-1] == "name" else "attractiveness=0:50:101"
+        return f'{where}: it is missing; write e.g. {path[-1]} = "{example}"'
     return f"{where}: got {said(first['input'])}; write a table, {brackets}"
 
 
