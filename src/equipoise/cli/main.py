@@ -91,7 +91,19 @@ def _invoke(arguments: list[str]) -> int:
 
 
 def _app() -> typer.Typer:
-    from equipoise.cli import certify, infer, map, new, panel, report, schema, solve, steer, study
+    from equipoise.cli import (
+        audit,
+        certify,
+        infer,
+        map,
+        new,
+        panel,
+        report,
+        schema,
+        solve,
+        steer,
+        study,
+    )
 
     app = _typer("Which human groups a population of LLM agents serves, and who is left out.")
     app.callback()(_everywhere)
@@ -100,6 +112,7 @@ def _app() -> typer.Typer:
     app.command("map")(map.map_)
     app.command("steer")(steer.steer)
     app.command("infer")(infer.infer)
+    app.command("audit")(audit.audit)
     panels = _typer("What humans said: the survey panels that come with equipoise.")
     panels.command("list")(panel.list_)
     panels.command("show")(panel.show)
