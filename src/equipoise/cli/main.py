@@ -92,6 +92,7 @@ def _invoke(arguments: list[str]) -> int:
 
 def _app() -> typer.Typer:
     from equipoise.cli import (
+        audit,
         certify,
         infer,
         map,
@@ -113,6 +114,7 @@ def _app() -> typer.Typer:
     app.command("map")(map.map_)
     app.command("steer")(steer.steer)
     app.command("infer")(infer.infer)
+    app.command("audit")(audit.audit)
     panels = _typer("What humans said: the survey panels that come with equipoise.")
     panels.command("list")(panel.list_)
     panels.command("show")(panel.show)
