@@ -96,6 +96,7 @@ def _app() -> typer.Typer:
         certify,
         infer,
         map,
+        measure,
         models,
         new,
         panel,
@@ -114,6 +115,7 @@ def _app() -> typer.Typer:
     app.command("map")(map.map_)
     app.command("steer")(steer.steer)
     app.command("infer")(infer.infer)
+    app.command("measure")(measure.measure)
     app.command("audit")(audit.audit)
     panels = _typer("What humans said: the survey panels that come with equipoise.")
     panels.command("list")(panel.list_)

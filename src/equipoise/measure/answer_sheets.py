@@ -149,7 +149,9 @@ class CountedAnswers:
     ) -> CountedAnswers:
         """Sort the answers to `Questionnaire.sample_requests`, one sequence a condition."""
         draws = questionnaire.samples
-        counts, unparsed, refused = [], [], []
+        counts: list[tuple[IntArray, ...]] = []
+        unparsed: list[tuple[IntArray, ...]] = []
+        refused: list[tuple[IntArray, ...]] = []
         for found in results:
             rows: tuple[list[IntArray], list[IntArray], list[IntArray]] = ([], [], [])
             at = 0
@@ -197,8 +199,8 @@ def usable_questions(answers: Answers) -> list[int]:
             else math.nan
         )
         why = (
-            f"the options cover as little as {low:.3f} of the probability: it cannot be scored this "
-            'way; write answers = "counts" for this agent, or another measure.form'
+            f"the options cover as little as {low:.3f} of the probability: it cannot be scored "
+            'this way; write answers = "counts" for this agent, or another measure.form'
             if isinstance(answers, ScoredAnswers)
             else "its texts name no option (unparsed or refused); raise measure.max_tokens"
         )

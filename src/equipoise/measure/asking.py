@@ -106,7 +106,12 @@ class Asker:
             raise BadInput("a limit on calls, tokens or cost needs a store that remembers them")
 
     def measure(
-        self, spec: AgentSpec, conditions: Sequence[Condition], known: Known | None, *, all_kept: bool
+        self,
+        spec: AgentSpec,
+        conditions: Sequence[Condition],
+        known: Known | None,
+        *,
+        all_kept: bool,
     ) -> Answers:
         """Ask one agent everything, in all conditions.
 

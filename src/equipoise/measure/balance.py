@@ -137,7 +137,7 @@ def _sampled(
 
 
 def expected_shares(parts: Parts, sheet: Sheet) -> FloatArray:
-    """Shares of every prompt by option and position alone, (R, C) by option, each row summing to 1."""
+    """Return each prompt's shares by option and position alone, (R, C) by option; rows sum to 1."""
     orders = np.array(sheet.orders)
     c = len(parts.balanced)
     if parts.tested:
@@ -147,4 +147,4 @@ def expected_shares(parts: Parts, sheet: Sheet) -> FloatArray:
     by_position = by_position / by_position.sum(axis=1, keepdims=True)
     out = np.empty_like(by_position)
     np.put_along_axis(out, orders, by_position, axis=1)
-    return out
+    return np.asarray(out)

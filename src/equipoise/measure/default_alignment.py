@@ -16,22 +16,25 @@ from numpy.typing import NDArray
 from equipoise.estimate import Estimate
 from equipoise.measure.answer_laws import AnswerLaws
 from equipoise.measure.answer_sheets import Answers, CountedAnswers
+from equipoise.measure.law_joint import law_sizes
 from equipoise.measure.mixture import estimate_mixture
 from equipoise.measure.mixture_fit import fit_mixture, relative_likelihoods
 from equipoise.measure.scores import mixture_from_scores
 from equipoise.measure.units import Units
+from equipoise.panels.panel import Panel
 
-__all__ = ["anchor_draws", "default_alignment"]
+__all__ = ["anchor_draws", "counted_units", "default_alignment"]
 
 FloatArray = NDArray[np.float64]
 
 
 def default_alignment(
+    panel: Panel,
     laws: AnswerLaws,
     answers: Answers,
     questions: list[int],
-    shares: FloatArray,
-    law_draws: FloatArray | None,
+    table: FloatArray,
+    law_draws: FloatArray,
     *,
     seed: int = 0,
 ) -> tuple[dict[str, Estimate], dict[str, Any]]:
@@ -39,15 +42,17 @@ def default_alignment(
 
     Parameters
     ----------
+    panel : Panel
+        The people.
     laws : AnswerLaws
-        How the groups answer the questions of the panel, all of them.
+        How its groups answer its questions.
     answers : ScoredAnswers or CountedAnswers
         The agent's; its first condition is the default.
     questions : list of int
-        Those that can be used.
-    shares : (len(questions), C) array
-        Its balanced shares under the default condition.
-    law_draws : (B, K, Q, C) array or None
+        The sheets that can be used.
+    table : (Q, C) array
+        The agent's balanced shares by question of the panel, NaN where there are none.
+    law_draws : (B, K, Q, C) array
         Joint draws of the laws.
     seed : int
 
@@ -57,25 +62,25 @@ def default_alignment(
     mixture of groups among them). Not guaranteed: that the agent is such a mixture.
     """
     if isinstance(answers, CountedAnswers):
-        units = _units(answers, questions)
-        found = estimate_mixture(laws, units, law_draws=law_draws, seed=seed)
+        units = counted_units(panel, answers, questions)
+        found = estimate_mixture(laws, units, sizes=law_sizes(panel), seed=seed)
         return found.estimates, found.to_dict()
-    table = np.full((len(laws.questions), laws.shares.shape[2]), np.nan)
-    table[questions, : shares.shape[1]] = shares
-    table[questions, shares.shape[1] :] = 0.0
     near = mixture_from_scores(laws, table, law_draws=law_draws, seed=seed)
     return near.estimates, near.to_dict()
 
 
-def _units(answers: CountedAnswers, questions: list[int]) -> Units:
-    """Every text that named an option is one unit: each prompt was answered afresh."""
+def counted_units(panel: Panel, answers: CountedAnswers, questions: list[int]) -> Units:
+    """Every text that named an option, as a unit of its own: each prompt was answered afresh."""
     question, option = [], []
     for q in questions:
         counts = answers.counts[0][q].sum(axis=0)
+        at = panel.answers.question_index(answers.sheets[q].question)
         option.append(np.repeat(np.arange(len(counts)), counts))
-        question.append(np.full(int(counts.sum()), q))
+        question.append(np.full(int(counts.sum()), at))
     asked, chosen = np.concatenate(question), np.concatenate(option)
-    dropped = answers.unusable["unparsed"] + answers.unusable["refused"]
+    dropped = sum(
+        int(a[0][q].sum()) for a in (answers.unparsed, answers.refused) for q in questions
+    )
     return Units(np.arange(len(asked)), asked, chosen, unparsed=dropped)
 
 
@@ -89,7 +94,7 @@ def anchor_draws(
     law_draws : (B, K, Q, C) array
         Joint draws of the people's laws, all questions of the panel.
     questions : list of int
-        Those the agent answered.
+        Positions of those the agent answered.
     share_draws : (B, len(questions), C) array
         The agent's shares, drawn.
 

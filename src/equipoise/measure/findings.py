@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.estimate import Estimate, percentile_interval
-from equipoise.measure.answer_laws import AnswerLaws, smoothed
-from equipoise.measure.answer_sheets import Answers, usable_questions
+from equipoise.measure.answer_laws import SMOOTHING, AnswerLaws, smoothed
+from equipoise.measure.answer_sheets import Answers, CountedAnswers, usable_questions
 from equipoise.measure.balance import balanced_shares, drawn_shares
-from equipoise.measure.default_alignment import anchor_draws, default_alignment
+from equipoise.measure.default_alignment import anchor_draws, counted_units, default_alignment
+from equipoise.measure.distances import Distances, distances
 from equipoise.measure.judging import Judging, judging
-from equipoise.measure.nearness import Nearness, nearness
 from equipoise.measure.personas import Steerability, steerability
 from equipoise.measure.random_answers import Randomness, randomness
 from equipoise.panels.panel import Panel, PanelDraws
@@ -45,9 +45,10 @@ class AgentFindings:
     draws : (B, K) array
         The anchor in joint draws.
     randomness : Randomness
-    steerability, judging : or None where no personas were asked.
-    nearness : Nearness
-        Representativeness and Jensen-Shannon distance per group.
+    steerability, judging : Steerability, Judging
+        None where no personas were asked.
+    distances : Distances
+        Representativeness, Jensen-Shannon distance and total variation per group.
     table : dict
         question -> option -> Estimate of the default answers.
     """
@@ -61,7 +62,7 @@ class AgentFindings:
     randomness: Randomness
     steerability: Steerability | None
     judging: Judging | None
-    nearness: Nearness
+    distances: Distances
     table: dict[str, dict[str, Estimate]]
 
     @property
@@ -85,7 +86,7 @@ class AgentFindings:
             "random_answers": self.randomness.to_dict(),
             "steerability": None if self.steerability is None else self.steerability.to_dict(),
             "judging": None if self.judging is None else self.judging.to_dict(),
-            "nearness": self.nearness.to_dict(),
+            "distances": self.distances.to_dict(),
             "answers": {
                 q: {o: e.to_dict() for o, e in row.items()} for q, row in self.table.items()
             },
@@ -113,22 +114,24 @@ def find(
         Joint draws of the panel; the agent's are drawn to go with them, one by one.
     seed : int
     """
-    asked = panel.answers.for_questions([sheet.question for sheet in answers.sheets])
-    at = [panel.answers.question_index(name) for name in asked.questions]
+    table = panel.answers
     questions = usable_questions(answers)
-    width = asked.shares.shape[2]
-    laws = AnswerLaws.from_table(asked)
-    widths = [len(options) for options in asked.options]
-    drawn_people = people.answers[:, :, at, :width]
-    law_draws = smoothed(drawn_people, people.answers_n_eff[:, :, at], widths, 1.0)
+    at = [table.question_index(answers.sheets[q].question) for q in questions]
+    width = table.shares.shape[2]
+    laws = AnswerLaws.from_table(table)
+    law_draws = smoothed(
+        people.answers, people.answers_n_eff, [len(o) for o in table.options], SMOOTHING
+    )
     rng = np.random.default_rng([seed, 4])
     shares = _padded(balanced_shares(answers, questions), width)
     drawn = _padded(drawn_shares(answers, questions, len(people), rng), width)
+    whole = np.full((len(table.questions), width), np.nan)
+    whole[at] = shares[0]
     alignment, mixture = default_alignment(
-        laws, answers, questions, shares[0], law_draws[:LAW_DRAWS], seed=seed
+        panel, laws, answers, questions, whole, law_draws[:LAW_DRAWS], seed=seed
     )
     n = sum(answers.n(0, q) for q in questions)
-    theirs, theirs_drawn = asked.shares[:, questions], drawn_people[:, :, questions]
+    theirs, theirs_drawn = table.shares[:, at], people.answers[:, :, at]
     labels = panel.groups.labels
     steered = judged = None
     if len(answers.conditions) > 1:
@@ -137,13 +140,15 @@ def find(
             labels, shares[1:], drawn[:, 1:], theirs, theirs_drawn,
             np.asarray(panel.groups.shares), people.shares, n,
         )  # fmt: skip
+    said = (
+        counted_units(panel, answers, questions) if isinstance(answers, CountedAnswers) else whole
+    )
+    away = distances(panel, said, seed=seed)
     return AgentFindings(
         agent, answers, questions, alignment, mixture,
-        anchor_draws(law_draws, questions, drawn[:, 0]),
+        anchor_draws(law_draws, at, drawn[:, 0]),
         randomness(answers, questions, seed=seed),
-        steered, judged,
-        nearness(labels, [widths[q] for q in questions], shares[0], drawn[:, 0], theirs,
-                 theirs_drawn, n),
+        steered, judged, away,
         _table(answers, questions, shares[0], drawn[:, 0]),
     )  # fmt: skip
 

@@ -45,9 +45,7 @@ class Steerability:
     left: dict[str, Estimate]
 
     def verdict_of(self, group: str) -> str:
-        """Return "follows", "is there already", "does not move", "moves, but not towards them"
-        or "undecided".
-        """
+        """Say of one persona whether the agent follows it, in a few words."""
         if self.moved[group].high <= MOVED:
             return "is there already" if self.left[group].value <= MOVED else "does not move"
         if self.moved[group].low <= MOVED:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from equipoise.errors import BadInput
+from equipoise.llm.answers import Usage
 from equipoise.llm.backend import Capabilities
 from equipoise.llm.budgeted import most_used
 from equipoise.llm.ledger import Prices
-from equipoise.llm.answers import Usage
 from equipoise.llm.requests import Request, SampleRequest, canonical
 from equipoise.llm.store import Store
 from equipoise.measure.agents import AgentSpec, Known

@@ -58,8 +58,8 @@ class Population:
     >>> from equipoise.measure.questionnaire import questions_of
     >>> from equipoise.panels import load_panel
     >>> panel = load_panel("gss2018", groups=3, questions=("natenvir", "natarms"))
-    >>> who = Population(panel, (AgentSpec("a", "any"),), Questionnaire(questions_of(panel.answers)),
-    ...                  draws=40)
+    >>> asked = Questionnaire(questions_of(panel.answers))
+    >>> who = Population(panel, (AgentSpec("a", "any"),), asked, draws=40)
     >>> found = who.measure(given={"a": Scripted.uniform()})
     >>> found.agents[0].randomness.verdict, found.game.game.agents.labels
     ('cannot be told from random answering', ('a',))
@@ -83,9 +83,7 @@ class Population:
     def conditions(self, spec: AgentSpec) -> tuple[Condition, ...]:
         """Return as whom an agent is asked."""
         groups = self.panel.groups.labels if self.personas else ()
-        return conditions_for(
-            groups, system=spec.system, persona=spec.persona, frame=self.persona
-        )
+        return conditions_for(groups, system=spec.system, persona=spec.persona, frame=self.persona)
 
     def power(self) -> dict[str, int | None]:
         """Single answers a weight needs for a standard error of 0.05, by group (R14)."""

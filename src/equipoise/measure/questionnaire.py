@@ -1,5 +1,4 @@
-r"""What a model is asked: survey questions, in balanced orders, in several wordings, as several
-people.
+"""What a model is asked: survey questions, in balanced orders and several wordings.
 
 Everything that changes an answer (order of the options, wording, persona, system prompt) stands in
 the prompt, and so in the name under which the answer is kept.
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any, final
 
 from equipoise.errors import BadInput, nearest
-from equipoise.llm.answers import OptionScores
 from equipoise.llm.backend import Capabilities
 from equipoise.llm.requests import Prompt, Request, SampleRequest, ScoreRequest
 from equipoise.measure.orders import Order, balanced_orders
@@ -232,7 +230,9 @@ class Questionnaire:
         if self.form == "letters":
             return "first token"
         first = [text.split()[0].casefold() for text in question.options]
-        if not any(b.startswith(a) for i, a in enumerate(first) for b in first[:i] + first[i + 1 :]):
+        if not any(
+            b.startswith(a) for i, a in enumerate(first) for b in first[:i] + first[i + 1 :]
+        ):
             return "first token"
         if able.continuation:
             return "continuation"
@@ -243,7 +243,9 @@ class Questionnaire:
 
 
 def questions_of(
-    table: AnswerTable, paraphrases: int | Sequence[str] = 1, own: Mapping[str, Question] | None = None
+    table: AnswerTable,
+    paraphrases: int | Sequence[str] = 1,
+    own: Mapping[str, Question] | None = None,
 ) -> tuple[Question, ...]:
     """Return the questions of a panel, in their words or in the user's.
 
@@ -347,9 +349,3 @@ def conditions_for(
 
     own = Condition("default", joined(persona or YOURSELF))
     return (own, *(Condition(g, joined(frame.replace("{group}", g))) for g in groups))
-
-
-def read_scores(names: Sequence[str], found: OptionScores) -> list[float]:
-    """Return the shares of the positions of one prompt, of the covered mass."""
-    shares = found.shares()
-    return [shares[name] for name in names]

@@ -240,7 +240,7 @@ def _count_distance(
     share = n / total[:, None]
     value = float((np.abs(share - uniform).sum(axis=1) / 2.0).mean())
     rng = np.random.default_rng([seed, 1])
-    drawn = rng.multinomial(total.astype(int), share, size=(1000,)) / total[:, None]
+    drawn = rng.multinomial(total.astype(int), share, size=(1000, len(n))) / total[:, None]
     noisy = (np.abs(drawn - uniform).sum(axis=2) / 2.0).mean(axis=1)
     corrected = float(np.clip(2.0 * value - noisy.mean(), 0.0, 1.0))
     low, high = (

@@ -230,9 +230,9 @@ class GameTable(_Table):
     attractiveness: Weight = 1.0
     consistency: Weight = 1.0
     diversity: Signed = 0.0
-    anchor: Annotated[str, BeforeValidator(_anchor), _schema(enum=["uniform", "shares", "measured"])] = (
-        "uniform"
-    )
+    anchor: Annotated[
+        str, BeforeValidator(_anchor), _schema(enum=["uniform", "shares", "measured"])
+    ] = "uniform"
     kernel: Annotated[str, *_one_of("panel", "identity")] = "panel"
     form: Annotated[str, *_one_of("quadratic", "kl")] = "quadratic"
     per: Annotated[str, *_one_of("all", "question")] = "all"
