@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from equipoise.engine.local import usable_cores
 from equipoise.errors import BadInput
 from equipoise.llm.addresses import host_of
 from equipoise.llm.answers import Answer
@@ -143,7 +145,7 @@ def known_about(spec: AgentSpec) -> Known:
 def open_agent(spec: AgentSpec) -> Iterator[Backend]:
     """Open an agent's model; a local file is served while the block runs."""
     if not spec.url:
-        with open_model(spec.model) as backend:
+        with open_model(spec.model, threads=idle_cores()) as backend:
             yield backend
         return
     backend = OpenAIHTTP(spec.endpoint())
@@ -152,6 +154,20 @@ def open_agent(spec: AgentSpec) -> Iterator[Backend]:
         capabilities=backend.capabilities,
         identity=backend.identity,
     )
+
+
+def idle_cores() -> int:
+    """Return how many threads a local model should use: at least 1.
+
+    Its threads wait for one another in turns of their own; on a machine that is busy with other
+    work all cores are many times slower than one. What a model answers does not depend on it.
+    """
+    cores = usable_cores()
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows has none
+        return cores
+    return max(1, min(cores, round(cores - load)))
 
 
 async def _flavour(backend: OpenAIHTTP) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from equipoise.errors import BadInput
+from equipoise.llm.answers import Answer
 from equipoise.llm.asking import Failed, ask
 from equipoise.llm.backend import Backend
 from equipoise.llm.budgeted import Budget
@@ -140,7 +141,7 @@ class Asker:
                 model, store=self.store, budget=self.budget, label=self.label,
                 prices=self.prices, most=AT_ONCE,
             )  # fmt: skip
-            estimator, why = self._settled(spec, backend, conditions)
+            estimator, why, first = self._settled(spec, backend, conditions)
             if why and self.note is not None:
                 self.note(why)
             wanted = requests_of(
@@ -158,10 +159,13 @@ class Asker:
                 if self.progress is None or (now - last < TOLD_EVERY and done < total):
                     return
                 last = now
-                self.progress(name, done, total, _minus(self._spent(), before), now - began)
+                self.progress(
+                    name, done + len(first), len(flat), _minus(self._spent(), before), now - began
+                )
 
             at_once = AT_ONCE_HERE if model.capabilities.free else AT_ONCE
-            found = ask(backend, flat, in_flight=at_once, on_step=step).complete()
+            rest = ask(backend, flat[len(first) :], in_flight=at_once, on_step=step)
+            found = first + rest.complete()
         spent = _minus(self._spent(), before)
         self.phases.append(Phase(name, len(flat), spent, time.perf_counter() - began))
         parts, at = [], 0
@@ -183,25 +187,24 @@ class Asker:
 
     def _settled(
         self, spec: AgentSpec, backend: Backend, conditions: Sequence[Condition]
-    ) -> tuple[str, str]:
-        """Return "scores" or "counts", and a sentence where the first reply decided."""
+    ) -> tuple[str, str, tuple[Answer | NotScored, ...]]:
+        """Return "scores" or "counts", a sentence where the first reply decided, and that reply."""
         able = backend.capabilities
         believed = estimator_of(spec, able)
         if believed == "counts" or spec.answers != "auto":
-            return believed, ""
+            return believed, "", ()
         first: Request = self.asked.score_requests(conditions[0], able, spec.reasoning)[0]
         (found,) = ask(backend, [first]).results
+        instead = "its answers are counted instead"
         if isinstance(found, NotScored) and not found.refused:
-            return "counts", (
-                f"{spec.name}: the options cover {found.covered:.3f} of the probability, it cannot "
-                "be scored this way; its answers are counted instead"
-            )
+            why = f"the options cover {found.covered:.3f}, it cannot be scored this way"
+            return "counts", f"{spec.name}: {why}; {instead}", ()
         if isinstance(found, Failed) and found.kind in CANNOT_SCORE:
-            return "counts", (
-                f"{spec.name}: the endpoint gives no log-probabilities; its answers are counted "
-                "instead"
-            )
-        return "scores", ""
+            why = "the endpoint gives no log-probabilities"
+            return "counts", f"{spec.name}: {why}; {instead}", ()
+        if found is None or isinstance(found, Failed):
+            return "scores", "", ()
+        return "scores", "", (found,)
 
     def _spent(self) -> Spent:
         return Spent() if self.store is None else self.store.spent(self.label)

@@ -61,7 +61,7 @@ class Population:
     >>> asked = Questionnaire(questions_of(panel.answers))
     >>> who = Population(panel, (AgentSpec("a", "any"),), asked, draws=40)
     >>> found = who.measure(given={"a": Scripted.uniform()})
-    >>> found.agents[0].randomness.verdict, found.game.game.agents.labels
+    >>> found.agents[0].randomness.verdict, found.game.game.agents.names
     ('cannot be told from random answering', ('a',))
     """
 
@@ -79,6 +79,8 @@ class Population:
         names = [agent.name for agent in self.agents]
         if not names or len(set(names)) < len(names):
             raise BadInput("agents: give at least one, and no name twice")
+        for agent in self.agents:
+            self.conditions(agent)
 
     def conditions(self, spec: AgentSpec) -> tuple[Condition, ...]:
         """Return as whom an agent is asked."""
