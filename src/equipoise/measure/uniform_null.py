@@ -240,13 +240,11 @@ def _count_distance(
     share = n / total[:, None]
     value = float((np.abs(share - uniform).sum(axis=1) / 2.0).mean())
     rng = np.random.default_rng([seed, 1])
-    drawn = rng.multinomial(total.astype(int), share, size=(1000,)) / total[:, None]
+    drawn = rng.multinomial(total.astype(int), share, size=(1000, len(n))) / total[:, None]
     noisy = (np.abs(drawn - uniform).sum(axis=2) / 2.0).mean(axis=1)
     corrected = float(np.clip(2.0 * value - noisy.mean(), 0.0, 1.0))
     low, high = (
         float(np.clip(2.0 * value - q, 0.0, 1.0)) for q in np.quantile(noisy, [0.975, 0.025])
     )
     how = "bootstrap over answers, bias-corrected, 95 %"
-    return Estimate(
-        corrected, min(low, corrected), max(high, corrected), int(total.sum()), how
-    )
+    return Estimate(corrected, min(low, corrected), max(high, corrected), int(total.sum()), how)
