@@ -32,9 +32,9 @@ def test_each_question_against_scipy(seed: int) -> None:
 
 def test_padding_changes_nothing() -> None:
     a, p = np.array([[0.2, 0.8]]), np.array([[0.6, 0.4]])
-    wide = [np.pad(x, ((0, 0), (0, 3))) for x in (a, p)]
-    assert representativeness(*wide, [2]) == pytest.approx(representativeness(a, p, [2]))
-    assert jensen_shannon(*wide) == pytest.approx(jensen_shannon(a, p))
+    one, two = (np.pad(x, ((0, 0), (0, 3))) for x in (a, p))
+    assert representativeness(one, two, [2]) == pytest.approx(representativeness(a, p, [2]))
+    assert jensen_shannon(one, two) == pytest.approx(jensen_shannon(a, p))
 
 
 def test_the_correction_takes_the_noise_off() -> None:

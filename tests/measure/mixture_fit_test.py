@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from equipoise.measure.mixture_exam import examine_mixture
 from equipoise.measure.mixture_fit import em_step, fit_mixture, relative_likelihoods
+from tests.measure.synthetic import by_slsqp
 
 FloatArray = NDArray[np.float64]
 
@@ -39,18 +39,9 @@ def test_scipy_finds_nothing_likelier(seed: int) -> None:
     def loss(x: FloatArray) -> float:
         return -float(v @ np.log(np.maximum(likelihoods @ x, 1e-300)))
 
-    k = w.size
-    found = minimize(
-        loss,
-        np.full(k, 1.0 / k),
-        method="SLSQP",
-        bounds=[(0.0, 1.0)] * k,
-        constraints={"type": "eq", "fun": lambda x: x.sum() - 1.0},
-        options={"maxiter": 500, "ftol": 1e-12},
-    )
-    x = np.maximum(found.x, 0.0)
-    assert loss(w) <= loss(x / x.sum()) + 1e-9
-    assert loss(x / x.sum()) - loss(w) < 0.01 * (1.0 + abs(loss(w)))
+    x = by_slsqp(loss, np.full(w.size, 1.0 / w.size))
+    assert loss(w) <= loss(x) + 1e-9
+    assert loss(x) - loss(w) < 0.01 * (1.0 + abs(loss(w)))
 
 
 @pytest.mark.parametrize("seed", range(0, 60, 7))

@@ -68,7 +68,7 @@ def test_at_the_boundary_too() -> None:
     assert not far_off(found, 120), found
 
 
-CASES = {
+CASES: dict[str, tuple[int, list[float], int, dict[str, Any]]] = {
     "3 groups, 500 sheets": (3, [0.3, 0.4, 0.3], 500, {}),
     "3 groups, 500 sheets, 20 % unparsed": (3, [0.3, 0.4, 0.3], 500, {"unparsed": 0.2}),
     "3 groups, one at 0.1": (3, [0.1, 0.6, 0.3], 500, {}),
@@ -107,7 +107,9 @@ def sampled(groups: int, weights: list[float], n: int) -> Make:
             people.groups, people.questions, people.options, people.wording, shares,
             people.n.copy(), people.n.astype(float),
         )  # fmt: skip
-        return estimate_mixture(AnswerLaws.from_table(table), units, sizes=people.n + 1.0)
+        return estimate_mixture(
+            AnswerLaws.from_table(table), units, sizes=people.n.astype(float) + 1.0
+        )
 
     return make
 

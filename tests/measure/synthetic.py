@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -76,3 +77,26 @@ def coverage(
         "all_at_once": joint / repetitions,
         "band": band / repetitions,
     }
+
+
+def by_slsqp(
+    loss: Callable[[FloatArray], float],
+    start: FloatArray,
+    more: Callable[[FloatArray], float] | None = None,
+) -> FloatArray:
+    """SciPy's answer on the simplex, where `more` (if any) has to be >= 0."""
+    from scipy import optimize
+
+    constraints: Any = [{"type": "eq", "fun": lambda x: x.sum() - 1.0}]
+    if more is not None:
+        constraints.append({"type": "ineq", "fun": more})
+    minimize: Any = optimize.minimize
+    x = minimize(
+        loss,
+        start,
+        method="SLSQP",
+        bounds=[(0.0, 1.0)] * start.size,
+        constraints=constraints,
+        options={"maxiter": 500, "ftol": 1e-13},
+    ).x
+    return np.asarray(np.maximum(x, 0.0) / np.maximum(x, 0.0).sum())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import chisquare
 
 from equipoise.errors import BadInput
 from equipoise.measure.uniform_null import uniform_counts_test, uniform_scores_test
-from tests.measure.synthetic import gss_laws
+from tests.measure.synthetic import FloatArray, gss_laws
 
 THREE = [3] * 18
 
 
-def answered(shares: np.ndarray, n: int, seed: int) -> np.ndarray:  # type: ignore[type-arg]  # any
+def answered(shares: FloatArray, n: int, seed: int) -> Any:
     return np.random.default_rng(seed).multinomial(n, shares, size=18)
 
 
