@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from equipoise.errors import BadInput
-from equipoise.measure.answer_laws import AnswerLaws
+from equipoise.measure.answer_laws import AnswerLaws, smoothed
 from equipoise.measure.law_joint import fit_jointly, law_sizes
+from equipoise.measure.law_noise import spread_ends
 from equipoise.measure.law_widths import width_factor
 from equipoise.measure.mixture import MixtureEstimate, estimate_mixture
 from equipoise.measure.mixture_exam import examine_mixture
@@ -132,6 +133,35 @@ def test_coverage_when_the_panel_is_a_sample_too(
     found = coverage(sampled(groups, weights, 500), weights, repetitions, 4)
     record_figure(f"measure.coverage.sampled_panel.{groups}_groups_500_sheets", found)
     assert min(found["per_weight"]) >= 0.90, found  # type: ignore[arg-type]  # a list
+
+
+@pytest.mark.soak
+def test_what_ignoring_the_panel_s_own_error_costs(
+    record_figure: Callable[[str, Any], None],
+) -> None:
+    """The three remedies of docs/design/audit.md that are not used alone, on seven groups."""
+    weights, truth, people = np.full(7, 1 / 7), gss_laws(7), gss(7).answers
+    n_eff, widths = people.n.astype(float), [3] * 18
+    held = {"exact": np.zeros(7), "joint, not widened": np.zeros(7), "averaged draws": np.zeros(7)}
+    repetitions = 100
+    for seed in range(repetitions):
+        rng = np.random.default_rng([6, seed])
+        units = sheets(codes(truth, weights, 500, rng))
+        shares = rng.multinomial(people.n, truth.shares) / n_eff[:, :, None]
+        laws = truth.with_shares(smoothed(shares, n_eff, widths, 1.0))
+        exact = estimate_mixture(laws, units)
+        held["exact"] += (exact.low <= weights) & (weights <= exact.high)
+        ends = fit_jointly(laws, n_eff + 1.0, units).ends(np.eye(7), np.full(7, 3.841459))
+        held["joint, not widened"] += (ends[:, 0] <= weights) & (weights <= ends[:, 1])
+        again = rng.multinomial(people.n, laws.shares, size=(80, 7, 18)) / n_eff[:, :, None]
+        drawn = smoothed(again, n_eff, widths, 1.0)
+        ends = spread_ends(units.likelihoods, laws, drawn, np.eye(7), [0.025], seed)[0]
+        held["averaged draws"] += (ends[:, 0] <= weights) & (weights <= ends[:, 1])
+    found = {name: (counts / repetitions).tolist() for name, counts in held.items()}
+    record_figure("measure.coverage.sampled_panel.other_remedies_7_groups_500_sheets", found)
+    assert min(found["exact"]) < 0.85
+    assert min(found["averaged draws"]) < 0.85
+    assert min(found["joint, not widened"]) > min(found["exact"])
 
 
 def test_identical_groups_are_declared_and_only_their_sum_is_known() -> None:
