@@ -11,7 +11,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from equipoise.panels import load_panel
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -60,6 +63,30 @@ def test_the_game_commands_work_word_for_word(toy: Path) -> None:
             (toy.parent / target).write_text(done.stdout)
             assert json.loads(done.stdout)["outcome"] == "solved"
     assert (toy.parent / "mine.toml").exists()
+
+
+def test_the_audit_commands_work_on_answers_made_up_here(tmp_path: Path) -> None:
+    """Answers drawn from the liberals' and conservatives' own shares; labels wrong one in ten."""
+    rng = np.random.default_rng(1)
+    table = load_panel("gss2018", groups=3).answers
+    with (tmp_path / "answers.jsonl").open("w") as out:
+        for i in range(300):
+            k = 0 if i % 3 else 2
+            for q, question in enumerate(table.questions):
+                answer = table.options[q][rng.choice(3, p=table.shares[k, q])]
+                out.write(json.dumps({"question": question, "answer": answer, "id": i}) + "\n")
+    truth = ["left", "right"] * 100
+    labels = [t if rng.random() < 0.9 else "right" for t in truth]
+    pairs = [f"{t},{label}" for t, label in zip(truth, labels, strict=True)]
+    (tmp_path / "known.csv").write_text("\n".join(["truth,label", *pairs]) + "\n")
+    (tmp_path / "texts.csv").write_text("\n".join(["label", *labels]) + "\n")
+    (block,) = [b for b in blocks("sh") if "equipoise audit" in b]
+    lines = block.splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        done = run(line.split("#")[0].split()[1:], tmp_path)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        assert "included" in done.stdout
 
 
 def test_the_study_block_runs_on_a_survey_made_up_here(tmp_path: Path) -> None:

@@ -27,7 +27,11 @@ def audit(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="Answers: JSONL rows or CSV, see the README.")],
     *,
-    panel: Annotated[str, typer.Option(help="Whose people: a name of `panel list`.")],
+    panel: Annotated[str | None, typer.Option(help="Whose people: a name of `panel list`.")] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Free text: FILE has predicted labels, this file truths and labels."),
+    ] = None,
     year: Annotated[int | None, typer.Option(help="The year, where a panel has several.")] = None,
     groups: Annotated[
         int | None, typer.Option(help="How many groups, where a panel offers it.")
@@ -50,23 +54,33 @@ def audit(
     Exit code 1 when nothing can be told of any group.
     """
     settings = Settings.read(context, json=json, quiet=quiet)
+    from equipoise.errors import BadInput
     from equipoise.measure.audit import audit as examine
+    from equipoise.measure.audit import audit_labels
     from equipoise.panels import load_panel, option_codes
 
-    people = load_panel(panel, year=year, groups=groups)
-    found = examine(
-        file,
-        people,
-        id_column=id_column,
-        below=below,
-        exact_laws=exact_panel,
-        codes=option_codes(panel),
-    )
+    if (panel is None) == (calibration is None):
+        raise BadInput("give --panel NAME for survey answers, or --calibration FILE for free text")
+    if panel is not None:
+        people = load_panel(panel, year=year, groups=groups)
+        known: dict[str, str] = {"panel": people.name}
+        title = f"people: {people.title}"
+        found = examine(
+            file,
+            people,
+            id_column=id_column,
+            below=below,
+            exact_laws=exact_panel,
+            codes=option_codes(panel),
+        )
+    elif calibration is not None:
+        known, title = {"calibration": calibration.name}, f"calibration: {calibration.name}"
+        found = audit_labels(file, calibration, below=below)
     if settings.json:
-        say_json({"panel": people.name, **found.to_dict()})
+        say_json({**known, **found.to_dict()})
     else:
-        say(_text(found, people.title))
-    if found.estimate.unit == "answer" and id_column is None:
+        say(_text(found, title))
+    if panel is not None and found.estimate.unit == "answer" and id_column is None:
         settings.note(
             "Every answer is a unit; --id COLUMN, where questionnaires exist, tells more."
         )
@@ -92,11 +106,11 @@ def _text(found: Audit, title: str) -> str:
     head = ("group", "verdict", "weight", level, f"{level}, all together", "more needed")
     kind = "questionnaires" if estimate.unit == "sheet" else "single answers"
     lines = [
-        table(f"Views behind the answers; people: {title}", head, rows, left=2),
+        table(f"Views behind the answers; {title}", head, rows, left=2),
         "",
         f"{estimate.units:,} {kind}, {estimate.answers:,} answers; "
         f"{estimate.unparsed:,} not used (blank or no match); threshold {found.below:g}; "
-        f"{'panel taken as exact' if estimate.laws_exact else 'panel taken as an estimate'}",
+        f"groups' answers taken as {'exact' if estimate.laws_exact else 'estimates'}",
         f"more needed: {kind} for a standard error of 0.05",
     ]
     if found.corpus is not None:

@@ -21,12 +21,13 @@ from equipoise.measure.answer_laws import AnswerLaws
 from equipoise.measure.corpus import Codes, Corpus, read_corpus
 from equipoise.measure.identify import Z95, Identification, identify
 from equipoise.measure.information import Asked
+from equipoise.measure.labelling import calibrate, read_labels
 from equipoise.measure.law_joint import law_sizes
 from equipoise.measure.mixture import MixtureEstimate, estimate_mixture
 from equipoise.measure.units import Units
 from equipoise.panels.panel import Panel
 
-__all__ = ["Audit", "Heard", "audit", "audit_units"]
+__all__ = ["Audit", "Heard", "audit", "audit_labels", "audit_units"]
 
 BELOW = 0.05
 WIDEST = 0.5
@@ -200,6 +201,34 @@ def audit(
         found.more,
         corpus,
     )
+
+
+def audit_labels(file: str | Path, calibration: str | Path, *, below: float = BELOW) -> Audit:
+    """Estimate the mixture behind free text from predicted labels and a calibration sample.
+
+    Parameters
+    ----------
+    file : str or Path
+        JSONL or CSV with a "label" per text: what the labelling model predicts.
+    calibration : str or Path
+        JSONL or CSV with "truth" and "label" per text of known truth.
+    below : float
+        Threshold of the verdicts.
+
+    Returns
+    -------
+    Audit over the truths of the calibration; its sampling error is in the intervals.
+
+    Raises
+    ------
+    BadInput
+        What `read_labels` and `calibrate` refuse.
+    """
+    _check_below(below)
+    known = read_labels(calibration, ("truth", "label"))
+    found = calibrate([t for t, _ in known], [label for _, label in known])
+    units = found.units([label for (label,) in read_labels(file, ("label",))])
+    return audit_units(found.laws, units, below=below, sizes=found.sizes)
 
 
 def audit_units(

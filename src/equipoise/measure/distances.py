@@ -8,8 +8,9 @@ Three numbers per group, each the mean over the questions answered:
 * total variation :math:`\tfrac12 \sum_c |a_{qc} - p_{kqc}|`, in [0, 1].
 
 Two samples of one law are some distance apart, so plain distances are biased upwards. Draws say by
-how much: the bootstrap doubles the noise, so the value shown is :math:`2\hat\theta - \bar\theta^*`, with
-the basic bootstrap interval around it, both cut at the ends of the scale.
+how much: the bootstrap doubles the noise, so the value shown is
+:math:`2\hat\theta - \bar\theta^*` with the basic bootstrap interval around it, cut at the ends
+of the scale.
 """
 
 from __future__ import annotations
@@ -190,12 +191,12 @@ def distances(
 def _answers(
     shape: tuple[int, ...], answers: Units | ArrayLike, draws: int, seed: int
 ) -> tuple[FloatArray, FloatArray, int]:
-    """Counts (Q, C), resampled counts (draws, Q, C) and n."""
+    """Give counts (Q, C), resampled counts (draws, Q, C) and n."""
     if not isinstance(answers, Units):
         scores = np.array(answers, dtype=np.float64)
         if scores.shape != shape:
             raise BadInput(f"scores need shape (questions, options) = {shape}, got {scores.shape}")
-        scores = np.where(np.isnan(scores).any(axis=1)[:, None], 0.0, scores)
+        scores = np.where(np.isnan(scores).any(axis=1, keepdims=True), 0.0, scores)
         return scores, scores[None], int((scores.sum(axis=1) > 0).sum())
     from scipy.sparse import csr_array
 
@@ -203,13 +204,13 @@ def _answers(
     size = int(np.prod(shape))
     cell = answers.question * shape[1] + answers.option
     weight = answers.scaled[answers.unit]
-    chosen = csr_array((weight, (answers.unit, cell)), shape=(len(answers), size))
-    plain = np.asarray(chosen.sum(axis=0)).reshape(shape)
+    chosen: Any = csr_array((weight, (answers.unit, cell)), shape=(len(answers), size))
+    plain = np.bincount(cell, weights=weight, minlength=size).astype(np.float64).reshape(shape)
     n = len(answers)
     resampled = np.empty((draws, size))
     for i in range(draws):
         times = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
-        resampled[i] = chosen.T @ times
+        resampled[i] = np.asarray(chosen.T @ times)
     return plain, resampled.reshape(draws, *shape), n
 
 

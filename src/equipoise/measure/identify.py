@@ -130,6 +130,7 @@ def identify(
     >>> identify(laws, Asked(1), 1000).rank, identify(laws, Asked(2), 1000).rank
     (2, 3)
     """
+    asked.check(laws)
     k = len(laws.groups)
     w = mixture_of(np.full(k, 1.0 / k) if weights is None else weights, k)
     free = _free_directions(laws, asked)

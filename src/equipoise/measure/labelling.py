@@ -2,8 +2,8 @@ r"""Free text through a labelling model whose mistakes are measured and undone.
 
 A labelling model reads a text and predicts a label; it confuses labels with probabilities
 :math:`M_{kl} = P(\text{label } l \mid \text{truth } k)`, estimated on a calibration sample whose
-truth is known. Counts of predicted labels follow :math:`\sum_k w_k M_{kl}`: a mixture whose laws are
-the rows of `M`, estimated like any other, its calibration error included (theory R14;
+truth is known. Counts of predicted labels follow :math:`\sum_k w_k M_{kl}`: a mixture whose laws
+are the rows of `M`, estimated like any other, its calibration error included (theory R14;
 "adjusted count" in the quantification literature, Forman 2008, here as a likelihood). What is
 assumed: the model makes the same mistakes on the corpus as on the calibration sample ("prior
 shift"); only how often each truth occurs may differ.
@@ -150,9 +150,7 @@ def answer_through_labels(laws: AnswerLaws, confusion: FloatArray) -> AnswerLaws
     labels = tuple(str(i) for i in range(m.shape[1]))
     if m.shape[1] == len(m):
         labels = laws.options[0]
-    return AnswerLaws(
-        laws.groups, laws.questions, (labels,) * len(laws.questions), laws.shares @ m
-    )
+    return AnswerLaws(laws.groups, laws.questions, (labels,) * len(laws.questions), laws.shares @ m)
 
 
 def read_labels(path: str | Path, columns: Sequence[str]) -> list[tuple[str, ...]]:

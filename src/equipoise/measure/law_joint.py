@@ -92,8 +92,8 @@ def law_sizes(panel: Panel, *, draws: int = 200, seed: int = 0) -> FloatArray:
 
     A person who leans one way does so on many questions, so the laws of a group err together; and a
     survey may come in clusters. Kish's numbers know neither. They are divided by the factor by
-    which the joint draws of the panel vary more than independent answers would, along the direction in
-    which the groups differ most (the first singular vector of their log laws); never multiplied.
+    which the joint draws of the panel vary more than independent answers would, along the direction
+    in which the groups differ most (the first singular vector of their log laws); never multiplied.
 
     Parameters
     ----------

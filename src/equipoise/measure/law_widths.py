@@ -4,8 +4,8 @@ The profile of the joint likelihood (`law_joint`) corrects the estimate, but its
 at laws that sampling noise has pushed apart, so with a small panel and alike groups its intervals
 are too narrow. The remedy is to see it happen: panel and corpus are simulated at laws whose
 separation is *not* inflated (pulled together by as much as sampling noise adds, empirical Bayes),
-the joint fit is repeated, and the ratio of its true to its claimed variance is the factor. The
-largest over the groups is used for all.
+the joint fit is repeated, and the ratio of its true to its claimed variance is the factor, averaged
+over the groups.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def width_factor(
             halves.append((ends[:, 1] - ends[:, 0]) / 2.0)
     true = (np.array(errors) ** 2).mean(axis=0)
     claimed = (np.array(halves) ** 2).mean(axis=0) / CHI
-    return float(max(1.0, (true / np.maximum(claimed, 1e-12)).max()))
+    return float(max(1.0, (true / np.maximum(claimed, 1e-12)).mean()))
 
 
 def _answered(laws: AnswerLaws, units: Units, w: FloatArray, rng: np.random.Generator) -> Units:

@@ -223,7 +223,7 @@ def _plain_ends(
     """Lower and upper ends (m, 2) with the laws taken as exact."""
     directions = np.concatenate([-wanted, wanted])
     points = interval_ends(likelihoods, v, best, directions, np.full(len(directions), drop))
-    return (np.abs(directions) * points).sum(axis=1).reshape(2, -1).T
+    return np.asarray((np.abs(directions) * points).sum(axis=1).reshape(2, -1).T)
 
 
 def _around(ends: FloatArray, values: FloatArray) -> FloatArray:

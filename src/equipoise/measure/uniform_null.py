@@ -247,6 +247,4 @@ def _count_distance(
         float(np.clip(2.0 * value - q, 0.0, 1.0)) for q in np.quantile(noisy, [0.975, 0.025])
     )
     how = "bootstrap over answers, bias-corrected, 95 %"
-    return Estimate(
-        corrected, min(low, corrected), max(high, corrected), int(total.sum()), how
-    )
+    return Estimate(corrected, min(low, corrected), max(high, corrected), int(total.sum()), how)
