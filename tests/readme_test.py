@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from equipoise.panels import load_panel
+from tests.measure.answering import answering, as_people
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -89,8 +90,29 @@ def test_the_audit_commands_work_on_answers_made_up_here(tmp_path: Path) -> None
         assert "included" in done.stdout
 
 
+def test_the_measure_commands_work_on_a_model_made_up_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but `models pull`: the model's name stands for a server that plays a script."""
+    pytest.importorskip("httpx2", reason="needs the extra llm")
+    monkeypatch.setenv("EQUIPOISE_HOME", str(tmp_path / "home"))
+    (text,) = [b for b in blocks("toml") if "[[agents]]" in b]
+    (block,) = [b for b in blocks("sh") if "equipoise measure" in b]
+    lines = [line.split("#")[0].split()[1:] for line in block.splitlines()]
+    assert lines.pop(0) == ["models", "pull", "smollm2-135m"]
+    people = as_people(load_panel("gss2018", groups=3), default="conservative")
+    with answering(people) as server:
+        add = ["models", "add", "smollm2-135m", "--url", server.url, "--model", "m"]
+        (tmp_path / "models.toml").write_text(text)
+        (tmp_path / "others.toml").write_text(text.replace("orders = 6", "orders = 3"))
+        for line in (add, ["measure", "others.toml"], *lines):
+            done = run(line, tmp_path)
+            assert done.returncode == 0, f"{line}\n{done.stderr}"
+    assert (tmp_path / "out" / "models" / "report.html").exists()
+
+
 def test_the_study_block_runs_on_a_survey_made_up_here(tmp_path: Path) -> None:
-    (text,) = blocks("toml")
+    (text,) = [b for b in blocks("toml") if "survey.csv" in b]
     tomllib.loads(text)
     rows = ["party,taxes,climate,weight"]
     for i in range(90):

@@ -55,6 +55,10 @@ def test_a_model_that_answers_by_position_is_uniform_only_after_balancing() -> N
     assert one.steerability.verdict.startswith("not steerable by persona")
     assert "cannot be told from random answering" in result.game.game.about["warning"]
     assert "random" in result.game.game.about["agents"]["a"]
+    # Uniform answers are nearest to those of the group whose answers are the most even.
+    evenness = -np.abs(GSS.answers.shares - 1 / 3).sum(axis=(1, 2))
+    assert GSS.groups.labels[int(evenness.argmax())] == "conservative"
+    assert one.alignment["conservative"].value > 0.99
 
 
 def test_a_model_that_follows_its_persona_gets_the_opposite_verdict() -> None:

@@ -31,8 +31,8 @@ def compare(
     ] = 0.0,
     x: Annotated[
         str, typer.Option("--x", help="First axis of the map, as for `equipoise map`.")
-    ] = "attractiveness=0:20:21",
-    y: Annotated[str, typer.Option("--y", help="The other axis.")] = "consistency=0.5:2:7",
+    ] = "attractiveness=0:20:11",
+    y: Annotated[str, typer.Option("--y", help="The other axis.")] = "consistency=0.5:2:4",
     map_draws: Annotated[int, typer.Option(min=0, help="So many joint draws are mapped too.")] = 40,
     no_map: Annotated[bool, typer.Option("--no-map", help="Leave the maps out.")] = False,
     json: JsonOption = False,
