@@ -31,7 +31,8 @@ from equipoise.measure.agents import AgentSpec
 from equipoise.measure.asking import AT_ONCE_HERE
 from equipoise.measure.plan import requests_of
 from equipoise.measure.population import Measured, Population
-from equipoise.measure.questionnaire import Questionnaire, questions_of
+from equipoise.measure.questionnaire import Questionnaire
+from equipoise.measure.questions import questions_of
 from equipoise.panels import load_panel
 
 HERE = Path(__file__).parent

@@ -24,7 +24,8 @@ from equipoise.llm.store import Store
 from equipoise.measure.agents import AgentSpec, idle_cores
 from equipoise.measure.answer_sheets import ScoredAnswers
 from equipoise.measure.population import Population
-from equipoise.measure.questionnaire import Questionnaire, questions_of
+from equipoise.measure.questionnaire import Questionnaire
+from equipoise.measure.questions import questions_of
 from equipoise.panels import load_panel
 from tests.llm.small_model import small_model
 

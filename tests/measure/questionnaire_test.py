@@ -13,15 +13,8 @@ from equipoise.errors import BadInput
 from equipoise.llm.backend import Capabilities
 from equipoise.llm.requests import SampleRequest, ScoreRequest
 from equipoise.measure.orders import balanced_orders, is_balanced
-from equipoise.measure.questionnaire import (
-    FRAMES,
-    Condition,
-    Question,
-    Questionnaire,
-    conditions_for,
-    questions_of,
-    read_questions,
-)
+from equipoise.measure.questionnaire import Condition, Questionnaire, conditions_for
+from equipoise.measure.questions import FRAMES, Question, questions_of, read_questions
 from equipoise.panels import load_panel
 
 GSS = load_panel("gss2018", groups=3)

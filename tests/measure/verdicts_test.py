@@ -22,7 +22,8 @@ from equipoise.measure.balance import drawn_shares, expected_shares, parts_of
 from equipoise.measure.findings import AgentFindings
 from equipoise.measure.orders import balanced_orders
 from equipoise.measure.population import Measured, Population
-from equipoise.measure.questionnaire import Questionnaire, Sheet, questions_of
+from equipoise.measure.questionnaire import Questionnaire, Sheet
+from equipoise.measure.questions import questions_of
 from equipoise.measure.random_answers import randomness
 from equipoise.panels import load_panel
 from tests.measure.answering import as_people

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,10 +24,13 @@ from equipoise.errors import BadInput
 
 if TYPE_CHECKING:
     from equipoise.llm.ledger import Spent
+    from equipoise.llm.store import Store
+    from equipoise.measure.agents import Known
     from equipoise.measure.asking import Phase, Progress
     from equipoise.measure.findings import AgentFindings
     from equipoise.measure.plan import AgentPlan
-    from equipoise.measure.population import Measured, Population
+    from equipoise.measure.population import Population
+    from equipoise.study.measuring import ToMeasure
 
 __all__ = ["measure"]
 
@@ -74,27 +78,19 @@ def measure(
     folder = (out or Path("out") / study.stem) / FOLDER
     place = store or folder / "answers.sqlite"
     known = {agent.name: known_about(agent) for agent in who.agents}
-    for host, key in sorted({(one.host, one.key_env) for one in known.values() if one.host}):
-        settings.note(
-            f"the key in {key} goes to {one_line(host)} and nowhere else"
-            if key
-            else f"questions go to {one_line(host)}, without a key"
-        )
+    _say_hosts(settings, known)
     if dry_run:
         kept = Store(place, read_only=True) if place.exists() else None
-        plans = who.plan(
-            store=kept, prices=wanted.prices, max_cost=_finite(wanted.budget.cost), known=known
-        )
+        plans = _plans(wanted, known, kept)
         if settings.json:
-            say_json(_plain_plan(who, plans))
+            say_json({"dry_run": True, "agents": [p.to_dict() for p in plans],
+                      "power": who.power()})  # fmt: skip
         else:
             say(_planned(who, plans))
         return
     place.parent.mkdir(parents=True, exist_ok=True)
     with Store(place) as opened:
-        plans = who.plan(
-            store=opened, prices=wanted.prices, max_cost=_finite(wanted.budget.cost), known=known
-        )
+        plans = _plans(wanted, known, opened)
         if not settings.quiet:
             say(_planned(who, plans), error=True)
         found = who.measure(
@@ -106,13 +102,23 @@ def measure(
         phases = [phase.to_dict() for phase in found.phases]
         say_json(found.to_dict() | {"game": str(path), "phases": phases})
         return
-    say(_told(found))
+    say("\n\n".join(_agent(one) for one in found.agents) + "\n")
     say(_phases(found.phases))
     say(f"\nThe game is {path}: equipoise solve {path}")
 
 
-def _finite(limit: float) -> float | None:
-    return limit if limit < float("inf") else None
+def _say_hosts(settings: Settings, known: Mapping[str, Known]) -> None:
+    for host, key in sorted({(one.host, one.key_env) for one in known.values() if one.host}):
+        settings.note(
+            f"the key in {key} goes to {one_line(host)} and nowhere else"
+            if key
+            else f"questions go to {one_line(host)}, without a key"
+        )
+
+
+def _plans(wanted: ToMeasure, known: Mapping[str, Known], store: Store | None) -> list[AgentPlan]:
+    limit = wanted.budget.cost if wanted.budget.cost < float("inf") else None
+    return wanted.population.plan(store=store, prices=wanted.prices, max_cost=limit, known=known)
 
 
 def _progress(settings: Settings) -> Progress:
@@ -136,10 +142,6 @@ def _progress(settings: Settings) -> Progress:
         say(f"\r{text}\x1b[K" if tty else text, error=True, end=end)
 
     return show
-
-
-def _plain_plan(who: Population, plans: list[AgentPlan]) -> dict[str, Any]:
-    return {"dry_run": True, "agents": [p.to_dict() for p in plans], "power": who.power()}
 
 
 def _planned(who: Population, plans: list[AgentPlan]) -> str:
@@ -176,10 +178,6 @@ def _planned(who: Population, plans: list[AgentPlan]) -> str:
         + ". Exact scores have no such error, but see no more than single answers do."
     )
     return "\n".join(lines)
-
-
-def _told(found: Measured) -> str:
-    return "\n\n".join(_agent(one) for one in found.agents) + "\n"
 
 
 def _agent(found: AgentFindings) -> str:

@@ -186,18 +186,17 @@ def compare(
         rows = _drawn(side, count, below, tell) if count else None
         reports.append(exclusion(solve(side.game), below=below, draws=rows))
         drawn.append(rows)
-    maps, share = None, {}
+    maps = None
     if axes is not None:
         mapped = min(map_draws, count)
-        one, two = (_mapped(side, axes, below, mapped, tell) for side in (a, b))
-        maps, share = (one, two), _map_share(one, two)
+        maps = (_mapped(a, axes, below, mapped, tell), _mapped(b, axes, below, mapped, tell))
     groups = a.game.groups.labels
     first, second = reports
     return Comparison(
         (a.name, b.name), groups, (first, second),
         _difference(groups, first.coverage, second.coverage, drawn, "coverage"),
         _difference(groups, first.top_weight, second.top_weight, drawn, "top_weight"),
-        maps, share, count,
+        maps, {} if maps is None else _map_share(*maps), count,
     )  # fmt: skip
 
 

@@ -150,19 +150,7 @@ class Asker:
             flat = [request for part in wanted for request in part]
             name = f"asking {spec.name}"
 
-            last = 0.0
-
-            def step(done: int, total: int) -> None:
-                nonlocal last
-                now = time.perf_counter()
-                # The sums are read from the store: not at every one of 10⁵ calls.
-                if self.progress is None or (now - last < TOLD_EVERY and done < total):
-                    return
-                last = now
-                self.progress(
-                    name, done + len(first), len(flat), _minus(self._spent(), before), now - began
-                )
-
+            step = self._told(name, len(first), len(flat), before, began)
             at_once = AT_ONCE_HERE if model.capabilities.free else AT_ONCE
             rest = ask(backend, flat[len(first) :], in_flight=at_once, on_step=step)
             found = first + rest.complete()
@@ -174,6 +162,29 @@ class Asker:
             at += len(part)
         read = ScoredAnswers.read if estimator == "scores" else CountedAnswers.read
         return read(self.asked, conditions, parts)
+
+    def _told(
+        self, name: str, already: int, total: int, before: Spent, began: float
+    ) -> Callable[[int, int], None]:
+        """Return a step that reports now and then: sums are read from the store."""
+        last = 0.0
+
+        def step(done: int, of: int) -> None:
+            nonlocal last
+            now = time.perf_counter()
+            if self.progress is None or (now - last < TOLD_EVERY and done < of):
+                return
+            last = now
+            self.progress(name, done + already, total, _minus(self._spent(), before), now - began)
+
+        return step
+
+    @contextlib.contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Note how long a phase takes in which nothing is asked."""
+        began = time.perf_counter()
+        yield
+        self.phases.append(Phase(name, 0, Spent(), time.perf_counter() - began))
 
     @contextlib.contextmanager
     def _opened(self, spec: AgentSpec, known: Known | None, all_kept: bool) -> Iterator[Backend]:

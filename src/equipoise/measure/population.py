@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +15,11 @@ import numpy as np
 from equipoise.errors import BadInput
 from equipoise.llm.backend import Backend
 from equipoise.llm.budgeted import Budget
-from equipoise.llm.ledger import Prices, Spent
+from equipoise.llm.ledger import Prices
 from equipoise.llm.store import Store
 from equipoise.measure.agents import AgentSpec, Known, known_about
 from equipoise.measure.answer_laws import AnswerLaws
-from equipoise.measure.answer_sheets import ScoredAnswers
+from equipoise.measure.answer_sheets import Answers, ScoredAnswers
 from equipoise.measure.asking import Asker, Phase, Progress
 from equipoise.measure.findings import AgentFindings, find
 from equipoise.measure.fit_game import Incentives, MeasuredGame, fit_game, write_game, write_whole
@@ -55,7 +54,7 @@ class Population:
     Examples
     --------
     >>> from equipoise.llm.scripted import Scripted
-    >>> from equipoise.measure.questionnaire import questions_of
+    >>> from equipoise.measure.questions import questions_of
     >>> from equipoise.panels import load_panel
     >>> panel = load_panel("gss2018", groups=3, questions=("natenvir", "natarms"))
     >>> asked = Questionnaire(questions_of(panel.answers))
@@ -146,26 +145,25 @@ class Population:
         asker = Asker(
             self.asked, store, budget or Budget(), label, prices or Prices(), given, progress, note
         )
-        began = time.perf_counter()
-        people = self.panel.draws(self.draws, self.seed)
-        asker.phases.append(Phase("people", 0, Spent(), time.perf_counter() - began))
-        answers = []
-        for spec in self.agents:
-            known = None if spec.name in given else known_about(spec)
-            kept = False
-            if known is not None and store is not None:
-                one = plan_agent(spec, known, self.asked, self.conditions(spec), store,
-                                 prices or Prices(), set())  # fmt: skip
-                kept = one.kept == one.calls
-            answers.append(asker.measure(spec, self.conditions(spec), known, all_kept=kept))
-        began = time.perf_counter()
-        found = [
-            find(spec.name, one, self.panel, people, seed=self.seed + i)
-            for i, (spec, one) in enumerate(zip(self.agents, answers, strict=True))
-        ]
-        game = fit_game(self.panel, people, found, self.incentives, dict(self.about))
-        asker.phases.append(Phase("estimating", 0, Spent(), time.perf_counter() - began))
+        with asker.timed("people"):
+            people = self.panel.draws(self.draws, self.seed)
+        answers = [self._asked(asker, spec) for spec in self.agents]
+        with asker.timed("estimating"):
+            found = [
+                find(spec.name, one, self.panel, people, seed=self.seed + i)
+                for i, (spec, one) in enumerate(zip(self.agents, answers, strict=True))
+            ]
+            game = fit_game(self.panel, people, found, self.incentives, dict(self.about))
         return Measured(self, tuple(found), game, tuple(asker.phases))
+
+    def _asked(self, asker: Asker, spec: AgentSpec) -> Answers:
+        """Ask one agent; a model whose answers are all in the store is not even started."""
+        conditions, kept = self.conditions(spec), False
+        known = None if spec.name in asker.given else known_about(spec)
+        if known is not None and asker.store is not None:
+            plan = plan_agent(spec, known, self.asked, conditions, asker.store, asker.prices, set())
+            kept = plan.kept == plan.calls
+        return asker.measure(spec, conditions, known, all_kept=kept)
 
 
 @final

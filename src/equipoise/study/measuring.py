@@ -19,12 +19,8 @@ from equipoise.llm.ledger import Prices
 from equipoise.measure.agents import AgentSpec
 from equipoise.measure.fit_game import GAME, Incentives
 from equipoise.measure.population import Population
-from equipoise.measure.questionnaire import (
-    PERSONA,
-    Questionnaire,
-    questions_of,
-    read_questions,
-)
+from equipoise.measure.questionnaire import PERSONA, Questionnaire
+from equipoise.measure.questions import questions_of, read_questions
 from equipoise.study.agent_models import MeasureTable
 from equipoise.study.file_models import GameTable, StudyModel
 from equipoise.study.people import open_panel
