@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -54,28 +54,8 @@ def audit(
     Exit code 1 when nothing can be told of any group.
     """
     settings = Settings.read(context, json=json, quiet=quiet)
-    from equipoise.errors import BadInput
-    from equipoise.measure.audit import audit as examine
-    from equipoise.measure.audit import audit_labels
-    from equipoise.panels import load_panel, option_codes
-
-    if (panel is None) == (calibration is None):
-        raise BadInput("give --panel NAME for survey answers, or --calibration FILE for free text")
-    if panel is not None:
-        people = load_panel(panel, year=year, groups=groups)
-        known: dict[str, str] = {"panel": people.name}
-        title = f"people: {people.title}"
-        found = examine(
-            file,
-            people,
-            id_column=id_column,
-            below=below,
-            exact_laws=exact_panel,
-            codes=option_codes(panel),
-        )
-    elif calibration is not None:
-        known, title = {"calibration": calibration.name}, f"calibration: {calibration.name}"
-        found = audit_labels(file, calibration, below=below)
+    source = _Source(panel, year, groups, calibration)
+    found, known, title = _found(file, source, id_column, below, exact_panel)
     if settings.json:
         say_json({**known, **found.to_dict()})
     else:
@@ -85,6 +65,42 @@ def audit(
             "Every answer is a unit; --id COLUMN, where questionnaires exist, tells more."
         )
     return 0 if found.can_tell else 1
+
+
+class _Source(NamedTuple):
+    """Where it is known from how groups answer."""
+
+    panel: str | None
+    year: int | None
+    groups: int | None
+    calibration: Path | None
+
+
+def _found(
+    file: Path, source: _Source, id_column: str | None, below: float, exact: bool
+) -> tuple[Audit, dict[str, str], str]:
+    """Return the audit, what it was made from, and the same in words."""
+    from equipoise.errors import BadInput
+    from equipoise.measure.audit import audit as examine
+    from equipoise.measure.audit import audit_labels
+    from equipoise.panels import load_panel, option_codes
+
+    panel, calibration = source.panel, source.calibration
+    if calibration is not None and panel is None:
+        found = audit_labels(file, calibration, below=below)
+        return found, {"calibration": calibration.name}, f"calibration: {calibration.name}"
+    if panel is None or calibration is not None:
+        raise BadInput("give --panel NAME for survey answers, or --calibration FILE for free text")
+    people = load_panel(panel, year=source.year, groups=source.groups)
+    found = examine(
+        file,
+        people,
+        id_column=id_column,
+        below=below,
+        exact_laws=exact,
+        codes=option_codes(panel),
+    )
+    return found, {"panel": people.name}, f"people: {people.title}"
 
 
 def _text(found: Audit, title: str) -> str:

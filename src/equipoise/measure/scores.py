@@ -147,24 +147,32 @@ def mixture_from_scores(
     how = f"questions as a sample, {100 * level:g} %" + (
         "" if law_draws is None else f", {len(law_draws)} draws of the panel"
     )
-    found = {}
-    for i, some in enumerate(sets):
-        value = float(wanted[i] @ w)
-        lo, hi = (
-            0.0 if e < 1e-6 else 1.0 if e > 1.0 - 1e-6 else float(e) for e in (low[i], high[i])
-        )
-        found[some] = Estimate(value, min(lo, value), max(hi, value), q, how)
-    mixed = laws.mixed(w)
-    safe = np.where(s > 0.0, s, 1.0)
-    left = (s * np.log(safe / np.where(s > 0.0, mixed, 1.0))).sum(axis=1)[asked]
-    away = np.abs(s - mixed).sum(axis=1)[asked] / 2.0
+    found = {
+        some: _estimate(float(wanted[i] @ w), float(low[i]), float(high[i]), q, how)
+        for i, some in enumerate(sets)
+    }
+    divergence, distance = _left(s, laws.mixed(w), asked)
     return ScoreMixture(
         {g: found[(g,)] for g in laws.groups},
         {some: found[some] for some in same},
-        max(0.0, float(left.mean())),
-        float(away.mean()),
+        divergence,
+        distance,
         examine_mixture(likelihoods, v, w),
     )
+
+
+def _estimate(value: float, low: float, high: float, n: int, how: str) -> Estimate:
+    """Set ends within rounding of 0 and 1 to it; the value lies in its interval."""
+    low, high = (0.0 if e < 1e-6 else 1.0 if e > 1.0 - 1e-6 else e for e in (low, high))
+    return Estimate(value, min(low, value), max(high, value), n, how)
+
+
+def _left(s: FloatArray, mixed: FloatArray, asked: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the mean divergence and total variation that the mixture leaves."""
+    ratio = np.where(s > 0.0, s, 1.0) / np.where(s > 0.0, mixed, 1.0)
+    divergence = (s * np.log(ratio)).sum(axis=1)[asked].mean()
+    distance = np.abs(s - mixed).sum(axis=1)[asked].mean() / 2.0
+    return max(0.0, float(divergence)), float(distance)
 
 
 def _sandwich(
