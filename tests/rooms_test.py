@@ -30,12 +30,12 @@ ROOMS = (
     BOTTOM,
 )
 HEIGHT = {room: len(ROOMS) - row for row, rooms in enumerate(ROOMS) for room in rooms}
-EXAMINERS = {"equilibrium.certificate", "equilibrium.uniqueness"}
+EXAMINERS = {"equilibrium.certificate", "equilibrium.uniqueness", "measure.mixture_exam"}
 SOLVING = {
     "simplex", "projection", "solve", "solvers", "methods", "closed_form", "mean_field",
     "affine_vi", "network", "monotone", "outcome", "network_large", "network_kernels", "kernels",
     "kernels_general", "passes", "answers", "shard_pass", "shard_solve", "dynamics",
-    "dynamics_steps",
+    "dynamics_steps", "mixture_fit", "mixture_ends", "law_joint",
 }  # fmt: skip
 TERMINAL = "cli.terminal"
 
@@ -128,7 +128,7 @@ def examiners_with_a_solver(package: Path) -> list[str]:
                 todo += [module for module in graph.get(here, ()) if module in modules]
         for module in sorted(seen):
             first, _, last = module.rpartition(".")
-            if first == "equilibrium" and last in SOLVING:
+            if first in ("equilibrium", "measure") and last in SOLVING:
                 out.append(f"{examiner} reaches {module}")
     return out
 
@@ -194,6 +194,8 @@ PLANTED = [
         "from equipoise.equilibrium import solve",
     ),
     (examiners_with_a_solver, "equilibrium/uniqueness.py", "from .simplex import project"),
+    (examiners_with_a_solver, "measure/mixture_exam.py", "from .mixture_fit import em_step"),
+    (wrong_imports, "panels/bad.py", "from equipoise.measure import audit"),
     (writers, "game/bad.py", "print('x')"),
     (writers, "cli/bad.py", "import sys\nsys.stdout.write('x')"),
     (writers, "cli/terminal.py", "def shout():\n    print('x')"),
@@ -207,7 +209,8 @@ def tree(tmp_path: Path) -> Path:
     """A package that keeps every rule."""
     for name in ("game/__init__", "game/groups", "game/terms", "equilibrium/__init__",
                  "equilibrium/solve", "equilibrium/simplex", "equilibrium/certificate",
-                 "panels/__init__", "llm/__init__", "llm/store", "errors", "__init__"):  # fmt: skip
+                 "panels/__init__", "llm/__init__", "llm/store", "measure/__init__",
+                 "measure/mixture_fit", "measure/audit", "errors", "__init__"):  # fmt: skip
         path = tmp_path / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text('"""What it is."""\n')

@@ -34,7 +34,7 @@ WRONG = [
     ('[panel]\nname = "gss2018"\n[game]\nagents = 0', "game.agents"),
     ('[panel]\nname = "gss2018"\n[game]\nagents = []', "name at least one agent"),
     ('[panel]\nname = "gss2018"\n[game]\nagents = ["a", 2]', "entry 1 is the number 2"),
-    ('[panel]\nname = "gss2018"\n[game]\nanchor = "measured"', "not available in this version"),
+    ('[panel]\nname = "gss2018"\n[game]\nanchor = "measured"', "at least one [[agents]]"),
     ('[panel]\nname = "gss2018"\n[game]\nform = "kll"', 'did you mean "kl"?'),
     ('[panel]\nname = "gss2018"\n[game]\nper = "topic"', "game.per"),
     ('[panel]\nname = "gss2018"\n[game]\nconsistency = 0', "no curvature"),

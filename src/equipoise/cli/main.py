@@ -92,9 +92,12 @@ def _invoke(arguments: list[str]) -> int:
 
 def _app() -> typer.Typer:
     from equipoise.cli import (
+        audit,
         certify,
+        compare,
         infer,
         map,
+        measure,
         models,
         new,
         panel,
@@ -113,6 +116,9 @@ def _app() -> typer.Typer:
     app.command("map")(map.map_)
     app.command("steer")(steer.steer)
     app.command("infer")(infer.infer)
+    app.command("compare")(compare.compare)
+    app.command("measure")(measure.measure)
+    app.command("audit")(audit.audit)
     panels = _typer("What humans said: the survey panels that come with equipoise.")
     panels.command("list")(panel.list_)
     panels.command("show")(panel.show)

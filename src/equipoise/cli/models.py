@@ -117,7 +117,11 @@ def doctor(
     with open_model(name) as backend:
         assert isinstance(backend, OpenAIHTTP)
         found = asyncio.run(examine(backend))
-    kept = {"capabilities": dataclasses.asdict(found.capabilities), "estimator": found.estimator}
+    kept = {
+        "capabilities": dataclasses.asdict(found.capabilities),
+        "estimator": found.estimator,
+        "calls_per_second": found.calls_per_second,
+    }
     remember(
         dataclasses.replace(
             known, flavour=found.flavour, found=kept | {"date": found.to_dict()["date"]}

@@ -174,6 +174,7 @@ _STYLES = {
     "included": "green",
     "undecided": "yellow",
     "on the boundary": "yellow",
+    "cannot tell": "yellow",
 }
 
 

@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.equilibrium.mean_field import applies
+from equipoise.equilibrium.answers import applies
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.parameters import tangent
 from equipoise.inclusion.conditions import Conditions

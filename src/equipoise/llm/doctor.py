@@ -23,7 +23,7 @@ from equipoise.llm.openai_http import Endpoint, OpenAIHTTP
 from equipoise.llm.requests import Prompt, Request, SampleRequest, ScoreRequest
 from equipoise.llm.spoken import body_of
 
-__all__ = ["Diagnosis", "examine"]
+__all__ = ["Diagnosis", "examine", "flavour_of"]
 
 ASKED = (100, 20, 5)
 """How many alternatives are asked for, the most first."""
@@ -114,7 +114,7 @@ async def examine(backend: OpenAIHTTP) -> Diagnosis:
     """
     notes: list[str] = []
     try:
-        flavour = await _flavour(backend)
+        flavour = await flavour_of(backend)
     finally:
         await backend.close()
     local = backend.capabilities.free
@@ -140,7 +140,7 @@ async def examine(backend: OpenAIHTTP) -> Diagnosis:
         await probe.close()
 
 
-async def _flavour(backend: OpenAIHTTP) -> str:
+async def flavour_of(backend: OpenAIHTTP) -> str:
     """Return what kind of server it is, from what it says of itself."""
     given = backend.endpoint.flavour
     if given != "other":

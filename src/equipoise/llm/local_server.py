@@ -134,22 +134,32 @@ class LocalServer:
     ) -> None:
         self.end()
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What is asked: the file, not the port; known before the server runs."""
+        return {
+            "kind": "llama.cpp",
+            "sha256": self.digest,
+            "at_once": "one" if self.slots == 1 else "several",
+        }
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What llama.cpp can be asked."""
+        return Capabilities(
+            chat=True,
+            completions=True,
+            chat_scores=ALTERNATIVES,
+            completion_scores=ALTERNATIVES,
+            free=True,
+        )
+
     def backend(self) -> OpenAIHTTP:
-        """Return the backend that asks this server; its identity is the file, not the port."""
+        """Return the backend that asks this server."""
         return OpenAIHTTP(
             Endpoint(f"{self.address}/v1", "local", flavour="llama.cpp"),
-            capabilities=Capabilities(
-                chat=True,
-                completions=True,
-                chat_scores=ALTERNATIVES,
-                completion_scores=ALTERNATIVES,
-                free=True,
-            ),
-            identity={
-                "kind": "llama.cpp",
-                "sha256": self.digest,
-                "at_once": "one" if self.slots == 1 else "several",
-            },
+            capabilities=self.capabilities,
+            identity=self.identity,
         )
 
     @property

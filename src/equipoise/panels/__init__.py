@@ -4,7 +4,7 @@ from equipoise.panels.answers import AnswerTable
 from equipoise.panels.design import DesignEstimate, SurveyDesign
 from equipoise.panels.files import read_panel
 from equipoise.panels.panel import Panel, PanelDraws
-from equipoise.panels.sources import list_panels, load_panel
+from equipoise.panels.sources import list_panels, load_panel, option_codes
 from equipoise.panels.table import panel_from_table
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "SurveyDesign",
     "list_panels",
     "load_panel",
+    "option_codes",
     "panel_from_table",
     "read_panel",
 ]

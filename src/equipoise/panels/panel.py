@@ -61,6 +61,16 @@ class PanelDraws:
     def __len__(self) -> int:
         return len(self.shares)
 
+    @property
+    def answers(self) -> FloatArray:
+        """Answer shares of the groups, (n, K, Q, C), in the order of the panel's answer table."""
+        return self._tallies.shares
+
+    @property
+    def answers_n_eff(self) -> FloatArray:
+        """Kish's effective number of answers behind them, (n, K, Q)."""
+        return self._tallies.n_eff
+
     def for_question(self, question: str) -> PanelDraws:
         """Return the same draws measured on one question alone, without resampling.
 

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 from equipoise.errors import BadInput
 from equipoise.game.gamefile_models import said
 from equipoise.inclusion.map_axes import axis
+from equipoise.study.agent_models import AgentsTable, AgentsTables, MeasureTable
 from equipoise.study.fields import (
     MAX_DRAWS,
     Codes,
@@ -34,9 +35,11 @@ from equipoise.study.steer_models import SteerTable
 
 __all__ = [
     "LATER",
+    "AgentsTable",
     "ExclusionTable",
     "GameTable",
     "MapTable",
+    "MeasureTable",
     "PanelTable",
     "ReportTable",
     "SolveTable",
@@ -45,17 +48,13 @@ __all__ = [
     "UncertaintyTable",
 ]
 
-LATER = ("agents", "measure", "simulate")
+LATER = ("simulate",)
 """Tables of the study format that this version does not read."""
 
 
 def _anchor(value: Any) -> Any:
-    if value == "measured":
-        raise BadInput(
-            '"measured" anchors are not available in this version; write "uniform" or "shares"'
-        )
-    if value not in ("uniform", "shares"):
-        hint = 'write "uniform" (all groups alike) or "shares" (groups by their size)'
+    if value not in ("uniform", "shares", "measured"):
+        hint = 'write "uniform" (all groups alike), "shares" (by their size) or "measured"'
         if isinstance(value, list | dict):
             hint += "; for an anchor of your own write a game file and name it in game.file"
         raise BadInput(f"got {said(value)}; {hint}")
@@ -142,9 +141,9 @@ class GameTable(StudyTable):
     attractiveness: Weight = 1.0
     consistency: Weight = 1.0
     diversity: Signed = 0.0
-    anchor: Annotated[str, BeforeValidator(_anchor), schema_of(enum=["uniform", "shares"])] = (
-        "uniform"
-    )
+    anchor: Annotated[
+        str, BeforeValidator(_anchor), schema_of(enum=["uniform", "shares", "measured"])
+    ] = "uniform"
     kernel: Annotated[str, *one_of("panel", "identity")] = "panel"
     form: Annotated[str, *one_of("quadratic", "kl")] = "quadratic"
     per: Annotated[str, *one_of("all", "question")] = "all"
@@ -234,4 +233,6 @@ class StudyModel(StudyTable):
     exclusion: ExclusionTable = Field(default_factory=ExclusionTable)
     map: Annotated[tuple[MapTable, ...], _many("map", "map")] = ()
     steer: Annotated[tuple[SteerTable, ...], _many("steer", "goal")] = ()
+    agents: AgentsTables = ()
+    measure: MeasureTable | None = None
     report: ReportTable = Field(default_factory=ReportTable)

@@ -14,6 +14,11 @@ TABLES: Mapping[str, str] = {
     "exclusion": "When a group counts as left out.",
     "map": "Who is left out over two or three incentives; one table per map, as many as wanted.",
     "steer": "The least change after which nobody is left out; one table per goal.",
+    "agents": (
+        "The models behind the agents, for `equipoise measure`; one table per agent, as many as "
+        "wanted."
+    ),
+    "measure": "How the agents are asked, and what may be spent on it.",
     "report": "What stands at the head of the report.",
 }
 """Table of a study file -> what it says."""
@@ -86,8 +91,8 @@ KEYS: Mapping[str, Mapping[str, str]] = {
             "other; below 0: they imitate each other."
         ),
         "anchor": (
-            'The target every agent is held to: "uniform" (all groups alike) or "shares" '
-            "(groups by their size)."
+            'The target every agent is held to: "uniform" (all groups alike), "shares" (groups '
+            'by their size) or "measured" (what `equipoise measure` found of each).'
         ),
         "kernel": (
             'How much two groups overlap for diversity: "panel" (as much as their answers '
@@ -178,6 +183,53 @@ KEYS: Mapping[str, Mapping[str, str]] = {
             "Limits by lever: `prices`, the largest price, a number or by group; `diversity`, the "
             "least and the largest weight; `caps`, the least weight of attractiveness; `audience`, "
             "the least and the largest multiple of a group's share (default 0.5 and 2)."
+        ),
+    },
+    "agents": {
+        "name": "Its label in the game.",
+        "model": "A model of `equipoise models list`; with `url`: what the server calls it.",
+        "url": "An OpenAI-compatible address, up to /v1.",
+        "persona": 'Whom it plays by itself, as a sentence; default: "Answer as yourself.".',
+        "system": "Its own system prompt, in front of everything else.",
+        "reasoning": "How much a reasoning model is told to think.",
+        "key_env": (
+            "With `url`: the environment variable that holds the key; its name ends in _API_KEY."
+        ),
+        "answers": (
+            'How options are measured: "scores" (exact probabilities), "counts" (sampled answers '
+            'are counted) or "auto" (scores where the endpoint gives them).'
+        ),
+    },
+    "measure": {
+        "orders": (
+            "Orders in which the options of a question are offered, rounded up to whole Latin "
+            "squares; at most all orders. 1: only the natural one."
+        ),
+        "paraphrases": (
+            "In how many of our ways a question is put, 1 to 4; or your own, texts with "
+            "{question} in each."
+        ),
+        "form": (
+            '"letters": options are lettered and one letter is asked for; "words": the option\'s '
+            "own words are."
+        ),
+        "questions": (
+            "A TOML file beside the study with your own words for some of the panel's questions; "
+            "then only these are asked."
+        ),
+        "personas": "Whether each agent is asked as a person of every group, too.",
+        "persona": (
+            "The sentence that makes it one, with {group} in it; default: "
+            '"Answer as a person whose views are {group} would.".'
+        ),
+        "samples": "Texts per prompt, where answers are counted.",
+        "max_tokens": "Most tokens of all calls together, prompts included.",
+        "max_answer": "Most tokens of one sampled answer, reasoning included.",
+        "max_calls": "Most calls of all agents together, over all runs.",
+        "max_cost": "Most US$ of all calls together; needs `prices`, but for local models.",
+        "prices": (
+            'A TOML file beside the study: ["model"], then prompt and completion in US$ per '
+            "million tokens."
         ),
     },
     "report": {

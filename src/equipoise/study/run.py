@@ -26,6 +26,7 @@ from equipoise.study.drawn_file import FileSource
 from equipoise.study.draws import make_draws, open_source
 from equipoise.study.file_models import StudyModel
 from equipoise.study.maps import check_maps, make_maps
+from equipoise.study.measuring import with_measured
 from equipoise.study.people import PanelSource
 from equipoise.study.result import make_result
 from equipoise.study.steers import check_steers, make_steers
@@ -103,6 +104,7 @@ def run_study(
     tell: Progress = progress or (lambda done, total, what: None)
     tell(0, 0, "reading the people" if study.panel else "reading the game")
     with at_field(path.name):
+        study = with_measured(study, path, out)
         source = open_source(study, path.parent)
         check_maps(study, source)
         check_steers(study, source)

@@ -15,6 +15,7 @@ from equipoise.game.gamefile_models import said
 from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import parse, read_text
 from equipoise.inclusion.map_axes import axis
+from equipoise.study.agent_models import check_agents
 from equipoise.study.file_models import LATER, MapTable, StudyModel
 from equipoise.study.steer_models import at_table, check_steer
 
@@ -23,7 +24,7 @@ __all__ = ["MANY", "fewest_draws", "plain_study", "read_study", "schema", "study
 ONLY_NAME = ("year", "groups")
 ONLY_FILE = ("weight", "strata", "cluster", "ratings", "missing", "user_missing",
              "dont_know_codes", "order", "lonely_psu")  # fmt: skip
-MANY = ("map", "steer")
+MANY = ("map", "steer", "agents")
 """Tables in two brackets, of which a study has several."""
 
 
@@ -32,8 +33,8 @@ def schema() -> dict[str, Any]:
 
     Examples
     --------
-    >>> sorted(schema()["properties"])
-    ['exclusion', 'game', 'map', 'panel', 'report', 'solve', 'steer', 'uncertainty']
+    >>> sorted(schema()["properties"])[:5]
+    ['agents', 'exclusion', 'game', 'map', 'measure']
     """
     out = StudyModel.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **out}
@@ -136,6 +137,8 @@ def _check(study: StudyModel, data: Mapping[str, Any]) -> None:
     if panel is not None:
         _check_panel({key: value for key, value in panel if value is not None})
     _check_numbers(study)
+    check_agents(study.agents, measured=game.anchor == "measured", per=game.per,
+                 named="agents" in data.get("game", {}), file=game.file is not None)  # fmt: skip
     for number, one in enumerate(study.map, start=1):
         with at_field(f"[[map]] {number}"):
             _check_names(one)
@@ -210,7 +213,8 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return f"{where}: {first['ctx']['error']}"
     if first["type"] == "missing":
-        return f'{where}: it is missing; write e.g. {path[-1]} = "attractiveness=0:50:101"'
+        example = "model-a" if path[-1] == "name" else "attractiveness=0:50:101"
+        return f'{where}: it is missing; write e.g. {path[-1]} = "{example}"'
     return f"{where}: got {said(first['input'])}; write a table, {brackets}"
 
 

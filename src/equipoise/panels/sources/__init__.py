@@ -23,7 +23,7 @@ from equipoise.panels.sources.wvs import WVS_POVERTY
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SOURCES", "list_panels", "load_panel"]
+__all__ = ["SOURCES", "list_panels", "load_panel", "option_codes"]
 
 SOURCES = {s.name: s for s in (GSS2018, ANES, ESS9GB, WVS_POVERTY, BEPS)}
 
@@ -129,6 +129,19 @@ def load_panel(
     title = spec.title if year is None else f"{spec.title}, {year}"
     about = About(spec.name, title, spec.source, spec.licence, spec.citation)
     return build_panel(RawTable(frame), layout, about)
+
+
+def option_codes(name: str) -> dict[str, dict[str, str]]:
+    """Return question -> {code as in the survey's file: option label}, where labels replaced codes.
+
+    Examples
+    --------
+    >>> option_codes("gss2018")["natspac"]
+    {'-1': 'too much', '0': 'about right', '1': 'too little'}
+    """
+    spec = _known(name)
+    codes = {str(code): label for code, label in (spec.options or {}).items()}
+    return {question: dict(codes) for question in spec.wording} if codes else {}
 
 
 def _known(name: str) -> Source:

@@ -1,0 +1,64 @@
+"""`equipoise audit`: exit codes, JSON, and what stands on which stream."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.measure.audit_test import wide
+from tests.measure.synthetic import codes, gss_laws
+
+from equipoise.cli.main import run
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    table = codes(gss_laws(3), [0.7, 0.0, 0.3], 200, np.random.default_rng(1))
+    return wide(tmp_path / "corpus.csv", table)
+
+
+def test_a_table_for_people(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = ["audit", str(corpus), "--panel", "gss2018", "--groups", "3", "--id", "who"]
+    assert run(said) == 0
+    out = capsys.readouterr().out
+    assert "included" in out
+    assert "200 questionnaires, 3,600 answers; 0 not used" in out
+
+
+def test_json_on_stdout_alone(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = ["audit", str(corpus), "--panel", "gss2018", "--groups", "3", "--exact-panel", "--json"]
+    code = run(said)
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert found["unit"] == "answer"
+    assert code == 0
+    assert "--id COLUMN" in err
+
+
+def test_cannot_tell_everywhere_is_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "few.jsonl"
+    path.write_text('{"question": "natspac", "answer": "too much"}\n')
+    assert run(["audit", str(path), "--panel", "gss2018", "--groups", "3"]) == 1
+    assert "cannot tell" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["none.csv", "--panel", "gss2018"], "does not exist"),
+        (["none.csv"], "give --panel NAME"),
+        (["none.csv", "--panel", "gss2020"], 'did you mean "gss2018"'),
+        (["none.csv", "--calibration", "known.csv"], "no file"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["audit", *words]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
