@@ -106,14 +106,38 @@ def test_excluded_groups_are_brought_in_from_zero() -> None:
 def test_floors_that_sum_to_one_take_the_smallest_prices() -> None:
     """With Στ = 1 a common constant is free: the smallest prices leave somebody unpaid."""
     rng = np.random.default_rng(0)
-    for _ in range(20):
+    for number in range(40):
         n, k = int(rng.integers(1, 5)), int(rng.integers(2, 5))
+        style = ("common", "mixed signs")[number % 2]
         floors = rng.dirichlet(np.ones(k))
         floors[-1] = 1.0 - floors[:-1].sum()
-        game = random_game(rng, n, k, "common")
+        game = random_game(rng, n, k, style)
+        if style == "mixed signs":
+            # Several equilibria: there pivoting finds the prices, with any constant on them.
+            apart = game.term(eq.Diversity)
+            assert apart is not None
+            game = game.replace(eq.Diversity(apart.weight * 8, apart.kernel))
         priced = floor_prices(game, floors)
         assert np.abs(priced.after.profile.coverage - floors).max() <= MET
         assert priced.prices.min() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_constant_is_taken_off_where_pivoting_leaves_one() -> None:
+    """Number 1187 of a hunt: linear agents, indifferent at these prices: re-solving moves them."""
+    rng = np.random.default_rng([5, 1187])
+    n, k = int(rng.integers(1, 5)), int(rng.integers(2, 5))
+    floors = rng.dirichlet(np.ones(k))
+    floors[-1] = 1.0 - floors[:-1].sum()
+    game = random_game(rng, n, k, "no curvature")
+    apart = game.term(eq.Diversity)
+    assert apart is not None
+    game = game.replace(eq.Diversity(apart.weight * 8, apart.kernel))
+    priced = floor_prices(game, floors)
+    assert priced.prices.min() == 0.0
+    assert np.abs(priced.after.profile.coverage - floors).max() <= MET
+    assert game.term(eq.Subsidy) is None
+    form = stated(game.replace(eq.Subsidy(priced.prices)))
+    assert form.gap(priced.after.profile.array).max() < 1e-8
 
 
 def test_floors_of_nothing_cost_nothing() -> None:

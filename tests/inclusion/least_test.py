@@ -59,6 +59,18 @@ def test_nothing_found_outside_beats_a_least_plan(kind: str) -> None:
     assert said["least"] >= 1, said
 
 
+@pytest.mark.parametrize(
+    ("seed", "kind"), [(45, "common anchors"), (243, "cap"), (331, "common anchors")]
+)
+def test_identical_agents_that_specialise_are_not_taken_for_alike(seed: int, kind: str) -> None:
+    """Beyond uniqueness some equilibrium where they differ meets the goal for less."""
+    case = drawn(seed, kind)
+    assert case is not None
+    assert case.several
+    assert case.style == "identical"
+    assert judged(case, rounds=1, crowd=3) == "best found"
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_found_outside_beats_a_least_plan_in_hundreds_of_games(
@@ -206,6 +218,9 @@ def test_diversity_that_serves_and_drops_a_group_again_is_scanned() -> None:
         root = scipy.optimize.brentq(short, end - 0.01, end + 0.01, xtol=1e-12)
         assert end == pytest.approx(root, abs=1e-7)
         assert short(end + inside) > 0
+    # At the ends the goal holds, just beyond them it does not.
+    assert short(one.low) >= -1e-9
+    assert short(one.high) >= -1e-9
     found = evolve(lambda p: p[0] + 1e4 * max(0.0, -short(p[0])), [(0, 25)], rng=0, maxiter=8,
                    popsize=8, polish=False)  # fmt: skip
     assert found.fun >= plan.cost - 1e-6

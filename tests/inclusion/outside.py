@@ -249,5 +249,6 @@ def check_least(plan: eq.Plan, least: float) -> None:
     slack = AGREE * (1 + plan.cost)
     assert least >= plan.leastness.bound - slack, (least, plan.leastness)
     if plan.leastness.proved:
+        assert plan.cost - plan.leastness.bound <= slack, plan.leastness
         assert least >= plan.cost - slack, (least, plan)
     assert least <= plan.cost + slack, "the plan's own point was not judged to meet the goal"

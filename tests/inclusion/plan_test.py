@@ -37,6 +37,7 @@ EVERY: list[Lever] = [
     Audience(AGREEMENT), Entry(), Entry("third", like="model-b"),
     Together([AttractivenessCap(), DiversityWeight()]), Together([Prices(), Anchors()]),
     Together([Entry(), Prices()]), Together([Anchors(), Entry()]),
+    Together([Entry(), Anchors()]),
 ]  # fmt: skip
 FLOOR = eq.Goal({"rural": 0.05})
 

@@ -82,7 +82,7 @@ def test_hundreds_of_games_of_every_style(
     style: str, record_figure: Callable[[str, Any], None]
 ) -> None:
     said: Counter[str] = Counter()
-    for seed in range(400):
+    for seed in range(120):
         rng = np.random.default_rng([71, STYLES.index(style), seed])
         n, k = int(rng.choice([1, 2, 3, 10, 100])), int(rng.choice([1, 2, 3, 5, 8]))
         game, floors = random_game(rng, n, k, style), floors_of(rng, k)
@@ -96,5 +96,5 @@ def test_hundreds_of_games_of_every_style(
         assert priced.after.certificate.max_relative_gap <= 1e-9
         said["solved"] += 1
     record_figure(f"steering.floor_prices.{style}", dict(said))
-    allowed = 60 if style == "no curvature" else 4
+    allowed = 20 if style == "no curvature" else 2
     assert said["not solved, said so"] <= allowed, said

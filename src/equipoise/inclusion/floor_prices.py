@@ -412,4 +412,6 @@ def _without_constant(
     if spare <= 0:
         return None
     smaller = np.where(paid, prices - spare, 0.0)
-    return _finish(game, smaller, floors)
+    # Everybody's best groups stay the best: the profile is an equilibrium of this game, too.
+    kept = _certified(with_prices(game, smaller), after.profile.array)
+    return None if kept is None else (smaller, dataclasses.replace(kept, record=after.record))
