@@ -233,6 +233,19 @@ def test_a_wrong_study_is_one_sentence(
     assert error.count("\n") == 1
 
 
+def test_one_question_is_refused_before_anything_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(PEOPLE) as server:
+        study = write_study(tmp_path, [agent(server.url)], questions=["natarms"])
+        assert run(["measure", str(study), "--quiet"]) == 2
+        assert "at least two" in capsys.readouterr().err
+        assert server.asked == []
+        counted = agent(server.url, more='answers = "counts"')
+        study = write_study(tmp_path, [counted], questions=["natarms"])
+        assert run(["measure", str(study), "--quiet"]) == 0
+
+
 def test_two_of_one_name_and_no_agents_are_refused(tmp_path: Path) -> None:
     line = agent("http://127.0.0.1:9/v1")
     for agents, said in (([line, line], "stands twice"), ([], "needs at least one")):

@@ -66,7 +66,7 @@ def test_a_small_measurement_is_what_a_bare_client_finds(tmp_path: Path) -> None
 
 def test_answers_do_not_depend_on_the_number_of_threads() -> None:
     path = small_model()
-    panel = load_panel("gss2018", groups=3, questions=("natarms",))
+    panel = load_panel("gss2018", groups=3, questions=("natarms", "natsci"))
     asked = Questionnaire(questions_of(panel.answers), orders=3)
     found = []
     for threads in (1, 2):
@@ -119,7 +119,7 @@ def test_the_command_in_a_process_of_its_own(tmp_path: Path) -> None:
     env = os.environ | {"EQUIPOISE_HOME": str(path.parents[2]), "PYTHONPATH": str(ROOT / "src")}
     study = tmp_path / "s.toml"
     study.write_text(
-        '[panel]\nname = "gss2018"\ngroups = 3\nquestions = ["natarms"]\n'
+        '[panel]\nname = "gss2018"\ngroups = 3\nquestions = ["natarms", "natsci"]\n'
         '[game]\nanchor = "measured"\n[uncertainty]\ndraws = 60\n'
         '[[agents]]\nname = "smol"\nmodel = "smollm2-135m"\n[measure]\npersonas = false\n'
     )

@@ -78,6 +78,12 @@ class Population:
         names = [agent.name for agent in self.agents]
         if not names or len(set(names)) < len(names):
             raise BadInput("agents: give at least one, and no name twice")
+        counted = all(agent.answers == "counts" for agent in self.agents)
+        if len(self.asked.questions) < 2 and not counted:
+            raise BadInput(
+                "questions: one is too few for exact scores, whose interval is over questions; ask "
+                'at least two, or write answers = "counts" for every agent'
+            )
         for agent in self.agents:
             self.conditions(agent)
 
