@@ -228,7 +228,7 @@ def test_all_levers_side_by_side_keep_refusals_with_their_reason() -> None:
     ]  # fmt: skip
     ((name, reason),) = found.refused
     assert name == "caps"
-    assert "nearest it reaches" in reason
+    assert "nearest found that it reaches" in reason
     assert len(found.to_rows()) == 7
     with pytest.raises(EquipoiseError):
         compare_levers(toy, [], FLOOR)
