@@ -220,6 +220,38 @@ def test_a_plan_keeps_the_equilibrium_it_was_built_on() -> None:
     assert plan.after.certificate.uniqueness.verdict != "proved"
 
 
+def test_targets_of_many_agents_are_moved_though_too_many_to_search() -> None:
+    """Floors that R12's shift misses, since some targets would leave the simplex.
+
+    Witness: moving agents one by one wholly to the group, the next best first, by hand.
+    """
+    n, rng = 40, np.random.default_rng(61)
+    values, anchor = rng.normal(size=(n, 8)), rng.dirichlet(np.ones(8), n)
+    beta = rng.uniform(0.5, 2.0, n)
+    game = eq.AlignmentGame(eq.Groups({f"g{j}": 0.125 for j in range(8)}), n, [
+        eq.Attractiveness(values, 0.7), eq.Consistency(anchor, beta), eq.Diversity(0.8),
+    ])  # fmt: skip
+    cover = eq.solve(game, starts=0).profile.coverage
+    low = int(cover.argmin())
+    goal = eq.Goal({game.groups.labels[low]: float(cover[low]) + 0.02})
+    plan = eq.steer(game, Anchors(), goal=goal)
+    assert missed(plan.game, goal, plan.after.profile.array) <= 1e-9
+    moved = plan.game.term(eq.Consistency)
+    assert moved is not None
+    assert moved.anchor.min() >= 0
+    assert moved.anchor.sum(axis=1) == pytest.approx(1.0)
+    cost = 0.5 * float(np.abs(moved.anchor - anchor).sum())
+    assert plan.cost == pytest.approx(cost, abs=1e-9)
+    by_hand, spent = anchor.copy(), 0.0
+    for i in np.argsort(-beta):
+        by_hand[i] = np.eye(8)[low]
+        spent += 1.0 - anchor[i, low]
+        fresh = game.replace(eq.Consistency(by_hand, beta))
+        if missed(fresh, goal, eq.solve(fresh, starts=0).profile.array) == 0:
+            break
+    assert plan.cost <= spent
+
+
 def test_all_levers_side_by_side_keep_refusals_with_their_reason() -> None:
     toy = catalogue("toy")
     found = compare_levers(toy, [*usual_levers(toy, AGREEMENT), AttractivenessCap(0.99)], FLOOR)
@@ -228,7 +260,7 @@ def test_all_levers_side_by_side_keep_refusals_with_their_reason() -> None:
     ]  # fmt: skip
     ((name, reason),) = found.refused
     assert name == "caps"
-    assert "nearest it reaches" in reason
+    assert "nearest found that it reaches" in reason
     assert len(found.to_rows()) == 7
     with pytest.raises(EquipoiseError):
         compare_levers(toy, [], FLOOR)

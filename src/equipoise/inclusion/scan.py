@@ -22,6 +22,9 @@ FloatArray = NDArray[np.float64]
 
 POINTS = 241
 
+CLOSER = 4
+"""Points around which a scan that found nothing looks again."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -80,15 +83,31 @@ def scan(bench: Bench, *, points: int = POINTS) -> Scan:
     # As fine near no change as far from it: a small change is what is looked for.
     ratio = np.geomspace(1e-4, 1.0, points // 4)
     knob = np.unique(np.concatenate([even, low * ratio, high * ratio, [0.0]]))
-    trials = [bench.at(np.array([z])) for z in knob]
-    worst = np.array([np.nan if t is None else t.worst for t in trials])
-    good = np.array([t is not None and t.met for t in trials])
+    worst = _worst(bench, knob)
+    if not (worst >= -MET).any():
+        # Narrow intervals lie where the goal is missed by least.
+        knob = np.unique(np.concatenate([knob, *_closer(knob, worst)]))
+        worst = _worst(bench, knob)
+    good = worst >= -MET
     intervals = []
     for first, last in _runs(good):
         left = knob[first] if first == 0 else _edge(bench, knob[first - 1], knob[first])
         right = knob[last] if last == knob.size - 1 else _edge(bench, knob[last + 1], knob[last])
         intervals.append(_with_uniqueness(bench, left, right))
     return Scan(tuple(intervals), knob, worst)
+
+
+def _worst(bench: Bench, knob: FloatArray) -> FloatArray:
+    """Return the smallest slack at each point; NaN where the game was not solved."""
+    trials = [bench.at(np.array([z])) for z in knob]
+    return np.array([np.nan if t is None else t.worst for t in trials])
+
+
+def _closer(knob: FloatArray, worst: FloatArray) -> list[FloatArray]:
+    """Return finer points between the neighbours of the points that miss the goal by least."""
+    order = np.argsort(-np.where(np.isnan(worst), -np.inf, worst), kind="stable")[:CLOSER]
+    last = knob.size - 1
+    return [np.linspace(knob[max(0, j - 1)], knob[min(last, j + 1)], 33) for j in order]
 
 
 def _runs(good: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -17,9 +17,8 @@ from equipoise.equilibrium.uniqueness import uniqueness
 from equipoise.errors import EquipoiseError
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.profile import Profile
-from equipoise.game.terms import Consistency, KLConsistency
+from equipoise.inclusion.anchor_starts import anchor_starts
 from equipoise.inclusion.conditions import Conditions, conditions
-from equipoise.inclusion.floor_prices import floor_prices
 from equipoise.inclusion.goals import Goal
 from equipoise.inclusion.lever import Lever
 from equipoise.inclusion.lever_weights import DiversityWeight
@@ -29,7 +28,7 @@ from equipoise.inclusion.price_plan import least_prices
 from equipoise.inclusion.scan import Interval, scan
 from equipoise.inclusion.search import search
 from equipoise.inclusion.supports import least_setting
-from equipoise.inclusion.trial import Bench
+from equipoise.inclusion.trial import Bench, Trial
 
 __all__ = ["Settled", "settle"]
 
@@ -40,6 +39,9 @@ SAME = 1e-6
 
 DUST = 1e-9
 """Parts of a setting smaller than this are left out where the goal holds without them."""
+
+KEPT = 6
+"""Times a setting found is improved on the supports it led to."""
 
 SEARCHED = 80
 """Most knobs a local search takes at once."""
@@ -246,7 +248,7 @@ def _by_search(
 ) -> Settled | None:
     game, lever, goal = bench.game, bench.lever, bench.goal
     starts = [linear[0].setting] if linear is not None and linear[0] is not None else []
-    starts += _from_prices(game, lever, goal)
+    starts += anchor_starts(bench)
     if isinstance(lever, Together):
         starts += _alone(game, lever, goal, seed, effort)
     bound = 0.0 if linear is None else max(0.0, linear[1])
@@ -257,7 +259,7 @@ def _by_search(
     else:
         tried = [trial for trial in map(bench.at, starts) if trial is not None and trial.met]
         best = min(tried, key=lambda trial: trial.cost, default=None)
-        why = f"too many knobs to search ({knobs}); taken from the floor prices of R12"
+        why = f"too many knobs to search ({knobs}); pushed along the floor prices of R12"
         if isinstance(lever, Anchors) and not lever.common:
             one = settle(game, Anchors(lever.who, common=True, price=lever.price), goal, seed=seed)
             if one is not None:
@@ -267,10 +269,32 @@ def _by_search(
                     best, why = trial, "one shift for all, searched: there are too many to move"
     if best is None:
         return None
+    best = _on_its_supports(bench, best)
     proved = bound > 0 and best.cost - bound <= SAME * (1 + best.cost)
     if bound > 0 and not proved:
         why += f"; no setting costs less than {bound:.6g}"
     return Settled(best.setting, Leastness(proved, bound, why))
+
+
+def _on_its_supports(bench: Bench, best: Trial) -> Trial:
+    """Take the least setting that keeps who serves whom, as long as that is cheaper."""
+    game, lever, goal = bench.game, bench.lever, bench.goal
+    unit = lever.per_unit(game)
+    small = len(game.agents) * len(game.groups) <= 400
+    given = conditions(game, lever) if small and unit is not None else None
+    for _ in range(KEPT if given is not None else 0):
+        served = best.profile.array > 0
+        if given is None or unit is None or given.rows != len(served):
+            break
+        found = least_setting(game, given, goal, unit, served=served)
+        if found is None or found.setting is None:
+            break
+        setting = _refined(game, given, goal, unit, bench, found.setting, served)
+        trial = None if setting is None else bench.at(setting)
+        if trial is None or not trial.met or trial.cost >= best.cost - DUST:
+            break
+        best = trial
+    return best
 
 
 def _alone(
@@ -289,28 +313,3 @@ def _alone(
             rest[j] = found.setting
             starts.append(np.concatenate(rest))
     return starts
-
-
-def _from_prices(game: AlignmentGame, lever: Lever, goal: Goal) -> list[FloatArray]:
-    """Return the anchor shifts that do what floor prices do (R12), where they are mixtures."""
-    anchors = lever if isinstance(lever, Anchors) else None
-    if anchors is None or goal.floor_array(game).max() <= 0:
-        return []
-    try:
-        prices = floor_prices(game, goal.floor_array(game)).prices
-    except EquipoiseError:
-        return []
-    movers, c = anchors.movers(game), anchors.targets(game)
-    kept = game.term(Consistency) or game.term(KLConsistency)
-    assert kept is not None
-    weight = np.broadcast_to(kept.weight, (len(game.agents),))[movers, None]
-    if isinstance(kept, KLConsistency):
-        moved = c[movers] * np.exp((prices - prices.max()) / weight)
-        shift = moved / moved.sum(axis=1, keepdims=True) - c[movers]
-    else:
-        inverse = np.eye(prices.size) if kept.metric is None else np.linalg.inv(kept.metric)
-        level = inverse.sum(axis=0) @ prices / inverse.sum()
-        shift = (inverse @ (prices - level))[None, :] / weight
-    if anchors.common:
-        return [shift.mean(axis=0)]
-    return [np.clip(shift, -c[movers], 1 - c[movers]).ravel()]

@@ -199,7 +199,7 @@ def _out_of_reach(game: AlignmentGame, lever: Lever, goal: Goal, seed: int) -> s
         low, high = (low, middle) if found is not None else (middle, high)
     text = f"{lever.name}: no setting was found within its limits that reaches {goal.words(game)}"
     if high < 1.0:
-        text += f"; the nearest it reaches is {goal.eased(game, high).words(game)}"
+        text += f"; the nearest found that it reaches is {goal.eased(game, high).words(game)}"
     return f"{text}. Allow more change, or take another lever"
 
 
