@@ -28,6 +28,7 @@ from equipoise.display import shortened
 from equipoise.errors import BadInput, EquipoiseError, MissingExtra, nearest
 from equipoise.llm.backend import Capabilities
 from equipoise.llm.openai_http import Endpoint, OpenAIHTTP
+from equipoise.llm.stems import Stems
 
 __all__ = ["LocalServer", "ServerFailed", "gguf_digest"]
 
@@ -121,6 +122,7 @@ class LocalServer:
         self.adapters = dict(adapters or {})
         self.adapter_digests = {k: gguf_digest(path) for k, path in self.adapters.items()}
         self.address = ""
+        self._stems = Stems() if slots == 1 else None
         self._process: subprocess.Popen[bytes] | None = None
         self._words: IO[bytes] | None = None
 
@@ -207,6 +209,7 @@ class LocalServer:
             Endpoint(f"{self.address}/v1", "local", flavour="llama.cpp", lora=scales),
             capabilities=self.capabilities,
             identity=self._base | ({"adapters": used} if used else {}),
+            stems=self._stems,
         )
 
     @property

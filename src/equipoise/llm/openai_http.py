@@ -23,6 +23,7 @@ from equipoise.llm.failures import CallFailed, CannotScore, FailureKind, NotScor
 from equipoise.llm.requests import Request, ScoreRequest, canonical, fingerprint
 from equipoise.llm.secrecy import keep_out_of_logs
 from equipoise.llm.spoken import FLAVOURS, body_of
+from equipoise.llm.stems import Stems
 from equipoise.llm.waits import asked_wait
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class OpenAIHTTP(Backend):
     identity : mapping, optional
         What is behind the address, where that is known better than by its name, e.g. the sha256
         of a local model file. Default: address and model.
+    stems : Stems, optional
+        What the one slot of a local server holds; see there.
 
     Examples
     --------
@@ -121,8 +124,10 @@ class OpenAIHTTP(Backend):
         *,
         capabilities: Capabilities | None = None,
         identity: dict[str, Any] | None = None,
+        stems: Stems | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self._stems = stems
         self._capabilities = capabilities or Capabilities(
             chat=True, completions=True, chat_scores=20, completion_scores=20
         )
@@ -157,7 +162,11 @@ class OpenAIHTTP(Backend):
         scoring = isinstance(request, ScoreRequest)
         most = able.chat_scores if chat else able.completion_scores
         path = "/chat/completions" if chat else "/completions"
-        data = await self._posted(path, body_of(request, self.endpoint, most if scoring else 0))
+        body = body_of(request, self.endpoint, most if scoring else 0)
+        if self._stems is None:
+            data = await self._posted(path, body)
+        else:
+            data = await self._stems.reply(self._posted, request, path, body)
         self._not_anothers(data, request)
         if isinstance(request, ScoreRequest):
             if replies.refused(data):
@@ -214,7 +223,7 @@ class OpenAIHTTP(Backend):
         raise CallFailed(failed[0], f"{self._where()}: {failed[0].value} ({failed[1]})")
 
     async def _checked(self, response: httpx2.Response) -> bytes:
-        kind = _kind_of(response)
+        kind = replies.kind_of(response.status_code, response.headers)
         if kind is None:
             return await self._whole(response)
         # Of an error only the first words are read; of what is not JSON, nothing.
@@ -325,25 +334,3 @@ def _said(body: bytes) -> str:
     except (ValueError, RecursionError):
         said = ""
     return f': the server says "{said}"' if said else ""
-
-
-def _kind_of(response: httpx2.Response) -> FailureKind | None:
-    status = response.status_code
-    if status == 200:
-        headers = response.headers
-        # We ask for no encoding: a small body could unpack to any size.
-        packed = headers.get("content-encoding", "identity") != "identity"
-        if packed or "json" not in headers.get("content-type", "").lower():
-            return FailureKind.CONTENT_TYPE
-        return None
-    if 300 <= status < 400:
-        return FailureKind.REDIRECT
-    if status in (401, 403, 404, 405, 407):
-        return FailureKind.NOT_ALLOWED
-    if status == 408:
-        return FailureKind.TIMEOUT
-    if status == 429:
-        return FailureKind.RATE_LIMITED
-    if 400 <= status < 500:
-        return FailureKind.REFUSED_REQUEST
-    return FailureKind.SERVER_ERROR
