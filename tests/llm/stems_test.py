@@ -62,8 +62,7 @@ class Careless(Stems):  # type: ignore[misc]  # the planted error
     async def reply(
         self, post: Any, request: Request, path: str, body: dict[str, Any]
     ) -> dict[str, Any]:
-        found: dict[str, Any] = await post(path, body | {"cache_prompt": True})
-        return found
+        return dict(await post(path, body | {"cache_prompt": True}))
 
 
 def requests() -> list[Request]:
@@ -89,7 +88,7 @@ def values(stems: Stems, slot: Slot, order: list[int]) -> dict[int, str]:
     async def one(i: int) -> tuple[int, str]:
         request, lora = asked[i]
         reply = await stems.reply(slot.post, request, "/chat/completions", body_of(request, lora))
-        return i, reply["value"]
+        return i, str(reply["value"])
 
     async def all_of_them() -> dict[int, str]:
         return dict(await asyncio.gather(*(one(i) for i in order)))
@@ -123,7 +122,7 @@ def test_where_the_cache_cannot_go_back_everything_is_asked_as_a_whole() -> None
 def test_a_template_that_changes_the_question_is_asked_as_a_whole() -> None:
     class Shouting(str):
         def format(self, *parts: Any, **_: Any) -> str:
-            return "<" + parts[0].upper() + ">"
+            return f"<{parts[0].upper()}>"
 
     slot = Slot(template=Shouting("<{}>"))
     order = list(range(2 * len(requests())))

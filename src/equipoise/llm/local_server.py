@@ -166,6 +166,7 @@ class LocalServer:
             completions=True,
             chat_scores=ALTERNATIVES,
             completion_scores=ALTERNATIVES,
+            continuation=True,
             free=True,
         )
 

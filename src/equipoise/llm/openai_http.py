@@ -8,6 +8,7 @@ whatever the server says back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 from collections import OrderedDict
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Any, final
 from equipoise.errors import BadInput, MissingExtra, nearest
 from equipoise.llm import replies
 from equipoise.llm.addresses import checked_key_name, checked_url, is_loopback, secret
-from equipoise.llm.answers import Answer, Sample
+from equipoise.llm.answers import Answer, OptionScores, Sample, Usage
 from equipoise.llm.backend import Backend, Capabilities
+from equipoise.llm.continuation import whole_options
 from equipoise.llm.failures import CallFailed, CannotScore, FailureKind, NotScored, Unsupported
-from equipoise.llm.requests import Request, ScoreRequest, canonical, fingerprint
+from equipoise.llm.requests import Prompt, Request, ScoreRequest, canonical, fingerprint
 from equipoise.llm.secrecy import keep_out_of_logs
 from equipoise.llm.spoken import FLAVOURS, body_of
-from equipoise.llm.stems import Stems
+from equipoise.llm.stems import Stems, written_out
 from equipoise.llm.waits import asked_wait
 
 if TYPE_CHECKING:
@@ -157,6 +159,8 @@ class OpenAIHTTP(Backend):
             raise
 
     async def _asked(self, request: Request) -> Answer:
+        if isinstance(request, ScoreRequest) and request.match == "continuation":
+            return await self._whole_options(request)
         able = self.capabilities
         chat = bool(request.prompt.messages)
         scoring = isinstance(request, ScoreRequest)
@@ -181,6 +185,21 @@ class OpenAIHTTP(Backend):
             self._scored = True
             return replies.scores(found, request.options, replies.usage_of(data))
         return self._without_key(replies.read_sample(data, chat=chat))
+
+    async def _whole_options(self, request: ScoreRequest) -> OptionScores:
+        """Score options token by token after a bare text, or a conversation written out as one."""
+        start = request.prompt.text or await written_out(self._posted, request.prompt.messages)
+
+        async def following(text: str) -> tuple[list[replies.Alternative], Usage]:
+            step = ScoreRequest(Prompt.bare(start + text), request.options)
+            body = body_of(step, self.endpoint, self.capabilities.completion_scores)
+            data = await self._posted("/completions", body)
+            return replies.alternatives(data), replies.usage_of(data)
+
+        async with contextlib.AsyncExitStack() as turn:
+            if self._stems is not None:
+                await turn.enter_async_context(self._stems.alone())
+            return await whole_options(following, request.options)
 
     async def get(self, path: str) -> dict[str, Any]:
         """Return the JSON object at a path beside the endpoints, e.g. "/models"."""

@@ -14,13 +14,13 @@ import contextlib
 import os.path
 import threading
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, final
 
 from equipoise.llm.failures import CallFailed, FailureKind
 from equipoise.llm.requests import Message, Request, ScoreRequest, canonical
 
-__all__ = ["Stems"]
+__all__ = ["Stems", "written_out"]
 
 Post = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """Posts a body to a path below "/v1" and returns the reply."""
@@ -71,6 +71,13 @@ class Stems:
             self._forget()
             return await post(path, body)
 
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Have the slot for calls of one's own."""
+        async with self._turn():
+            self._forget()
+            yield
+
     def _forget(self) -> None:
         self._held = ("", "")
 
@@ -101,8 +108,8 @@ class Stems:
             return None
         key = canonical([[m.role, m.text] for m in before] + [[last.role]])
         if key not in self._shells:
-            with_mark = await self._template(post, [*before, Message(last.role, MARK)])
-            plain = await self._template(post, [*before, last])
+            with_mark = await written_out(post, [*before, Message(last.role, MARK)])
+            plain = await written_out(post, [*before, last])
             parts = with_mark.split(MARK)
             fits = len(parts) == 2 and parts[0] + last.text + parts[1] == plain
             self._shells[key] = (parts[0], parts[1]) if fits else None
@@ -110,14 +117,6 @@ class Stems:
         if shell is None or last.text != last.text.strip():
             return None
         return shell[0] + last.text[: request.stem], last.text[request.stem :] + shell[1]
-
-    @staticmethod
-    async def _template(post: Post, messages: list[Message]) -> str:
-        turns = [{"role": m.role, "content": m.text} for m in messages]
-        text = (await post("/../apply-template", {"messages": turns})).get("prompt")
-        if not isinstance(text, str):
-            raise CallFailed(FailureKind.MALFORMED, "local server: no conversation was written out")
-        return text
 
     async def _from_stem(
         self, post: Post, text: tuple[str, str], body: dict[str, Any]
@@ -152,6 +151,22 @@ class Stems:
         other = OTHER_TOKEN[self._after.startswith(OTHER_TOKEN[0])]
         await post("/completions", quiet | {"prompt": stem + other, "cache_prompt": True})
         self._after = other
+
+
+async def written_out(post: Post, messages: Sequence[Message]) -> str:
+    """Return a conversation as llama.cpp writes it out for the model.
+
+    Raises
+    ------
+    CallFailed
+        The server has no such call.
+    """
+    turns = [{"role": m.role, "content": m.text} for m in messages]
+    # Beside "/v1", not in it.
+    text = (await post("/../apply-template", {"messages": turns})).get("prompt")
+    if not isinstance(text, str):
+        raise CallFailed(FailureKind.MALFORMED, "llama.cpp: no conversation was written out")
+    return text
 
 
 def _count(reply: dict[str, Any], name: str) -> int:
