@@ -302,7 +302,8 @@ async def _disconnected(receive: Receive) -> None:
 
 async def _whole(parts: Any) -> bytes:
     """Return a reply's body; one that is no whole object was cut off."""
-    chunks, size = [], 0
+    chunks: list[bytes] = []
+    size = 0
     async for part in parts:
         chunks.append(part)
         size += len(part)

@@ -144,7 +144,7 @@ class _Pages:
                           "invalid_api_key")  # fmt: skip
 
     async def health(self, request: Any) -> Any:
-        """Whether it runs, and under which plan."""
+        """Say that it runs, and under which plan."""
         served = self.gateway.served
         return _json({
             "status": "ok", "version": equipoise.__version__, "revision": served.revision,
@@ -153,13 +153,13 @@ class _Pages:
         })  # fmt: skip
 
     async def models(self, request: Any) -> Any:
-        """The agents, as OpenAI lists models."""
+        """List the agents, as OpenAI lists models."""
         self._check(request)
         agents = self.gateway.served.targets.agents
         return _json({"object": "list", "data": [_model(agent) for agent in agents]})
 
     async def model(self, request: Any) -> Any:
-        """One agent."""
+        """Return one agent."""
         self._check(request)
         name = request.path_params["name"]
         if name not in self.gateway.served.targets.agents:
@@ -167,12 +167,12 @@ class _Pages:
         return _json(_model(name))
 
     async def drift(self, request: Any) -> Any:
-        """What was served beside what was meant."""
+        """Return what was served beside what was meant."""
         self._check(request)
         return _json(self.gateway.tally.report())
 
     async def plan(self, request: Any) -> Any:
-        """The mixtures that are served."""
+        """Return the mixtures that are served."""
         self._check(request)
         served = self.gateway.served
         targets = served.targets

@@ -111,9 +111,7 @@ class Asked:
     stream: bool
 
 
-def read_request(
-    body: bytes, headers: dict[bytes, bytes], agents: Any, *, chat: bool
-) -> Asked:  # fmt: skip
+def read_request(body: bytes, headers: dict[bytes, bytes], agents: Any, *, chat: bool) -> Asked:
     """Read a client's request.
 
     Parameters
@@ -155,9 +153,7 @@ def read_request(
     stream = data.get("stream", False)
     if not isinstance(stream, bool | None):
         raise Refused(400, "stream is neither true nor false; write one of them", "bad_stream")
-    first = _first_message(data["messages"] if "messages" in data else None) if chat else (
-        _prompt(data.get("prompt"))
-    )  # fmt: skip
+    first = _first_message(data.get("messages")) if chat else _prompt(data.get("prompt"))
     return Asked(data, agent, _topic(headers), _conversation(headers, first), bool(stream))
 
 
