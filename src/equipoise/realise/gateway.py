@@ -279,14 +279,15 @@ class _Started:
 
 
 async def _body(receive: Receive, limit: int) -> bytes:
-    body = b""
+    body: bytes = b""
     try:
         async with asyncio.timeout(SENDING):
             while True:
                 message: Message = await receive()
                 if message["type"] == "http.disconnect":
                     raise _ClientGone
-                body += message.get("body", b"")
+                part: bytes = message.get("body", b"")
+                body += part
                 if len(body) > limit:
                     raise Refused(413, f"the body is larger than {limit} bytes", "too_large")
                 if not message.get("more_body", False):
