@@ -214,6 +214,8 @@ async def _refusal(_: Any, error: Any) -> Any:
 
 async def _unknown(request: Any, error: Any) -> Any:
     known = ", ".join([*PATHS, "/v1/models", "/health", "/drift", "/plan"])
-    refused = Refused(error.status_code, f"there is nothing here for {request.method}; "
+    # Completions are answered before FastAPI sees them: only another method comes here.
+    status = 405 if request.url.path in PATHS else error.status_code
+    refused = Refused(status, f"there is nothing here for {request.method}; "
                       f"known: {known}", "not_found")  # fmt: skip
     return await _refusal(request, refused)
