@@ -71,7 +71,7 @@ async def stream(writer: asyncio.StreamWriter, data: dict[str, Any], wish: str) 
 async def answer(writer: asyncio.StreamWriter, head: str, body: bytes, delay: float) -> None:
     data = json.loads(body)
     messages = data.get("messages") or [{"content": data.get("prompt", "")}]
-    wish = next((m["content"] for m in messages if m.get("role") != "system"), "")
+    wish = next((m.get("content") for m in messages if m.get("role") != "system"), "")
     wish = wish if isinstance(wish, str) else ""
     await asyncio.sleep(3600 if wish == "never" else delay)
     if data.get("stream"):
