@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from equipoise.display import shortened
 from equipoise.errors import BadInput, MissingExtra
+from equipoise.report.palette import group_colors, luminance
 from equipoise.report.tables import in_words, percent, ratio
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ VERDICTS = {
 
 CELLS = {"included": "#0072b3", "excluded": "#d55e01", "undecided": "#e69f01"}
 """Grounds of heat-map cells: the same colours, but not swapped in the dark."""
-
-GROUPS = ("#0072b3", "#e69f02", "#009e73", "#cc79a7", "#56b4ea", "#d55e02", "#f0e442", "#999999")
-"""Okabe and Ito's colours for up to eight groups, a hair off those the page swaps in the dark."""
 
 NUMBERED = 0.03
 """Parts of a bar smaller than this carry no number."""
@@ -220,14 +218,14 @@ def profile(result: Result) -> Axes:
     axes = _axes(1.5 + 0.5 * len(bars) + 0.16 * len(groups))
     _rows(axes, [label for label, _ in bars])
     axes.collections[-1].remove()
-    colors = _group_colors(len(groups))
+    colors = group_colors(len(groups))
     for j, group in enumerate(groups):
         color = colors[j]
         left = [sum(weights[:j]) for _, weights in bars]
         width = [weights[j] for _, weights in bars]
         axes.barh(range(len(bars)), width, left=left, height=0.68, color=color,
                   edgecolor=PAPER, linewidth=0.8, label=shortened(group, 26))  # fmt: skip
-        ink = "#000000" if _light(color) > 0.18 else "#ffffff"
+        ink = "#000000" if luminance(color) > 0.18 else "#ffffff"
         for y, (start, size) in enumerate(zip(left, width, strict=True)):
             if size >= NUMBERED:
                 axes.text(start + size / 2, y, f"{100 * size:.0f}", ha="center", va="center",
@@ -242,23 +240,6 @@ def profile(result: Result) -> Axes:
     for text in legend.get_texts():
         text.set_parse_math(False)
     return axes
-
-
-def _group_colors(k: int) -> list[str]:
-    """Return a colour per group: told apart up to eight, in order of the groups beyond."""
-    if k <= len(GROUPS):
-        return list(GROUPS[:k])
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    return [to_hex(colormaps["cividis"](j / (k - 1))) for j in range(k)]
-
-
-def _light(color: str) -> float:
-    """Return the relative luminance of a colour (WCAG 2.2)."""
-    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _bars(result: Result) -> list[tuple[str, Sequence[float]]]:
