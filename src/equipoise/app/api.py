@@ -16,6 +16,7 @@ from equipoise.app.maps import (
     Superseded,
     boundary_lines,
     cell_game,
+    chances,
     make_map,
     map_view,
     nearest,
@@ -69,6 +70,7 @@ class Api:
             "open": self.open,
             "solve": self.solve,
             "map": self.map,
+            "chances": self.chances,
             "cell": self.cell,
             "levers": self.levers,
             "plan": self.plan,
@@ -118,21 +120,30 @@ class Api:
             The tab asked for another map meanwhile.
         """
         source, settings = self._read(body)
+        late = self._turn(body)
+        found = make_map(
+            source, settings, body.get("axes"), fine=bool(body.get("fine")), cancelled=late
+        )
+        if late():
+            raise Superseded
+        lines = boundary_lines(found)
+        name = self._keep(self._maps, (found, lines))
+        return {"map": name, **map_view(found, lines)}
+
+    def _turn(self, body: Body) -> Callable[[], bool]:
+        """Take the turn of a tab; return a function that says when a later question took it."""
         tab, turn = str(body.get("tab", ""))[:40], body.get("turn", 0)
         with self._lock:
             self._turns[tab] = turn
             self._turns.move_to_end(tab)
             while len(self._turns) > TABS:
                 self._turns.popitem(last=False)
-        found = make_map(
-            source, settings, body.get("axes"), fine=bool(body.get("fine")),
-            cancelled=lambda: self._turns.get(tab) != turn,
-        )  # fmt: skip
-        if self._turns.get(tab) != turn:
-            raise Superseded
-        lines = boundary_lines(found)
-        name = self._keep(self._maps, (found, lines))
-        return {"map": name, **map_view(found, lines)}
+        return lambda: self._turns.get(tab) != turn
+
+    def chances(self, body: Body) -> dict[str, Any]:
+        """Return how sure the map is: the share of draws in which each group is excluded."""
+        source, settings = self._read(body)
+        return {"chances": chances(source, settings, body.get("axes"), self._turn(body))}
 
     def _keep(self, shelf: OrderedDict[str, Any], thing: Any) -> str:
         with self._lock:

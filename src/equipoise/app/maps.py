@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.app.settings import Settings, game_at_settings
+from equipoise.app.settings import Settings, draws_at, game_at_settings
 from equipoise.app.source import Source
 from equipoise.display import shortened
 from equipoise.equilibrium.solve import solve
@@ -23,13 +23,18 @@ from equipoise.inclusion.map_result import PhaseMap
 from equipoise.inclusion.phase_map import phase_map
 from equipoise.report.palette import ramp
 
-__all__ = ["Superseded", "axes_of", "boundary_lines", "make_map", "map_view", "nearest"]
+__all__ = ["Superseded", "axes_of", "boundary_lines", "cell_game", "chances", "make_map", "map_view", "nearest"]
 
 FloatArray = NDArray[np.float64]
 Line = tuple[int, FloatArray]
 
 POINTS = 101
 FEWEST = 7
+COARSE, COARSE_DRAWS = 41, 80
+"""Points of an axis, and draws, behind the shading of a map."""
+COARSEST, COARSEST_DRAWS, LONGEST = 11, 40, 5.0
+"""The same where agents differ, and the seconds it may take."""
+
 PATIENCE = 1.2
 """Seconds a first map of agents that differ may take; it has fewer cells where solving is slow."""
 
@@ -120,11 +125,15 @@ def make_map(
 
 def _affordable(game: AlignmentGame) -> int:
     """Return how many points an axis may have so that a first map is there soon."""
+    return int(min(max(math.isqrt(int(PATIENCE / _seconds(game))), FEWEST), 26))
+
+
+def _seconds(game: AlignmentGame) -> float:
+    """Return about how long a cell takes."""
     solve(game, starts=0, on_failure="return")  # what is compiled once is compiled now
     began = time.perf_counter()
     solve(game, starts=0, on_failure="return")
-    cells = PATIENCE / max(time.perf_counter() - began, 1e-5) / 2
-    return int(min(max(math.isqrt(int(cells)), FEWEST), 26))
+    return 2.0 * max(time.perf_counter() - began, 1e-5)
 
 
 def map_view(found: PhaseMap, lines: list[Line]) -> dict[str, Any]:
@@ -266,3 +275,49 @@ def cell_game(source: Source, settings: Settings, point: dict[str, float]) -> Al
         raise
     except (KeyError, StopIteration, AssertionError):
         raise BadInput("cell: this game has no such incentive; choose another axis") from None
+
+
+def chances(
+    source: Source, settings: Settings, asked: Any, cancelled: Callable[[], bool]
+) -> dict[str, Any] | None:
+    """Return in what share of draws each group is excluded, over a coarse grid of the same axes.
+
+    Parameters
+    ----------
+    source, settings
+    asked : dict
+        The axes.
+    cancelled : function
+
+    Returns
+    -------
+    dict or None
+        Bytes (rows, columns, groups), 0 to 200 for a share of 0 to 1. None where there are no
+        draws, or where agents differ and it would take too long.
+    """
+    game = game_at_settings(source, settings)
+    points, count = COARSE, COARSE_DRAWS
+    if family(game) is None:
+        points, count = COARSEST, COARSEST_DRAWS
+        if _seconds(game) * points**2 * count > LONGEST:
+            return None
+    draws = draws_at(source, settings, count)
+    if not draws:
+        return None
+
+    def progress(done: int, total: int, what: str) -> None:
+        if cancelled():
+            raise Superseded
+
+    x, y = axes_of(asked, points, game.groups.labels)
+    drawn_on = {f"{one.name}.weight" for one in (x, y)}
+    kept = {name: array for name, array in draws.items() if name not in drawn_on}
+    found = phase_map(game, x, y, below=settings.below, draws=kept, progress=progress)
+    assert found.drawn is not None
+    bytes_ = np.round(200 * found.drawn.probability).astype(np.uint8).tobytes()
+    return {
+        "columns": points,
+        "rows": points,
+        "chance": base64.b64encode(bytes_).decode(),
+        "draws": found.drawn.count,
+    }

@@ -142,11 +142,12 @@ def _answered(work: Callable[[], Any]) -> tuple[int, Any]:
     try:
         return 200, work()
     except Superseded:
-        return 409, {"superseded": True}
+        return 200, {"superseded": True}
     except BadInput as error:
         return 400, {"error": str(error)}
     except EquipoiseError as error:
-        return 422, {"error": str(error)}
+        # That a goal is out of reach is an answer.
+        return 200, {"refused": str(error)}
     except MemoryError:
         return 422, {"error": "not enough memory; open a smaller game"}
     except Exception:  # noqa: BLE001  # one broken question must not end the others

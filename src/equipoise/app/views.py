@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.app.critical import critical_view
 from equipoise.app.settings import Settings, draws_at, game_at_settings
 from equipoise.app.source import DRAWS, Source
 from equipoise.app.uncertainty import Drawn, outcomes
@@ -174,6 +175,7 @@ def equilibrium_view(source: Source, settings: Settings, *, full: bool) -> dict[
     drawn = outcomes(game, draws_at(source, settings, DRAWS), settings.below, margins=full)
     out["drawn"] = None if drawn is None else _drawn(drawn)
     out |= _verdicts(found, drawn, settings.below, full=full)
+    out["critical"] = critical_view(source, settings, found)
     out["said"] = _said(found, out)
     return out
 

@@ -1,6 +1,6 @@
 // The state of the page, and what happens when it changes. Drawing is in charts.js and map.js.
 
-import { agents, people, served, servedTable, ternary } from "./charts.js";
+import { agents, critical, people, served, servedTable, ternary } from "./charts.js";
 import { dialogs } from "./dialogs.js";
 import { $, Refused, Superseded, ask, el, named, note, number, percent, sentence, signed, swatch }
   from "./dom.js";
@@ -10,7 +10,7 @@ import { Plans } from "./plans.js";
 const TAB = Math.random().toString(36).slice(2);
 const RESTING = 180; // milliseconds without a move, after which the slower parts follow
 
-export const state = { opened: null, set: null, found: null, axes: null, map: null, back: [], question: 0 };
+export const state = { opened: null, set: null, found: null, axes: null, map: null, chances: null, back: [], question: 0 };
 
 const WORDS = { attractiveness: "attractiveness", consistency: "consistency", diversity: "diversity", variety: "variety" };
 
@@ -56,7 +56,12 @@ const mapping = new Line("map", (found, body) => {
   drawMapWords(body.axes);
   drawn("map", body.turn);
   if (!found.exact && !body.fine && found.anybody > 0) mapping.send({ ...body, fine: true, turn: nextTurn() });
+  else if (state.opened.draws > 0) doubting.send({ ...told(), axes: body.axes, tab: `${TAB}~`, turn });
   if (map.at) askCell();
+});
+const doubting = new Line("chances", (found, body) => {
+  state.chances = found.chances;
+  drawDoubt(body.axes === state.axes);
 });
 const asking = new Line("cell", drawCell);
 const reading = new Line("people", (found) => {
@@ -113,10 +118,11 @@ function drawFound() {
   const exam = found.certificate;
   const unique = { proved: "proved to be the only one", refuted: "not the only one", unknown: "others may exist" };
   $("trust").textContent = found.solved
-    ? `Certified equilibrium, ${unique[exam.unique]}; largest relative gap ${exam.relative > 0 ? exam.relative.toExponential(0) : "0"}. ${exam.solver}, ${number(exam.ms, 2)} ms.`
+    ? `Certified equilibrium, ${unique[exam.unique]}; largest relative gap ${exam.relative > 0 ? exam.relative.toExponential(0) : "0"}. ${exam.solver.charAt(0).toUpperCase()}${exam.solver.slice(1)}, ${number(exam.ms, 2)} ms.`
     : "";
   served($("served-chart"), $("served-key"), opened, found);
   servedTable($("served-table"), opened, found);
+  critical($("critical"), opened, found);
   agents($("agents-chart"), $("groups-key"), opened, found);
   ternary($("ternary"), opened, found);
 }
@@ -272,6 +278,30 @@ for (const [id, c] of [["map-x", "x"], ["map-y", "y"]]) {
   });
 }
 
+// The group that is least settled at the sliders stands first in doubt.
+function leastSettled() {
+  const { found } = state;
+  const open = found.drawn ? found.drawn.excluded.map((p) => Math.abs(p - 0.5)) : [0];
+  return open.indexOf(Math.min(...open));
+}
+
+function drawDoubt(fits = true) {
+  $("sure-map").hidden = !state.chances;
+  if (!state.chances || !fits) return;
+  const select = $("map-sure");
+  if (select.options.length === 0) {
+    select.append(el("option", { value: "" }, "do not show"), ...state.opened.groups.map((g, k) => el("option", { value: k }, g.name)));
+    select.value = leastSettled();
+  }
+  const group = select.value;
+  const sure = map.doubt(group === "" ? null : state.chances, Number(group));
+  if (sure) state.chances.bytes = sure.bytes;
+  const name = group === "" ? [] : [" Striped: between 2.5 and 97.5\u00a0% of ", String(state.chances.draws), " draws leave ", named(state.opened.groups[Number(group)]), " out; too few people were asked to tell."];
+  $("map-doubt").replaceChildren(...name);
+}
+
+$("map-sure").addEventListener("change", () => drawDoubt());
+
 function markHere() {
   if (!state.axes) return;
   const value = (axis) => {
@@ -349,6 +379,10 @@ export function show(opened) {
   state.set = opened.set;
   state.found = opened.equilibrium;
   state.map = null;
+  state.chances = null;
+  $("map-sure").replaceChildren();
+  $("map-doubt").replaceChildren();
+  $("sure-map").hidden = true;
   state.question = Number.isInteger(opened.view.question) ? opened.view.question : 0;
   $("title").textContent = opened.title;
   document.title = `${opened.title} \u2013 equipoise`;

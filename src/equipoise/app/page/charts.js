@@ -31,10 +31,10 @@ function who(group, color = group.color) {
   return el("div", { class: "who" }, swatch(color), el("span", { class: "name" }, named(group)));
 }
 
-function scale(top, suffix = "\u00a0%") {
+function scale(top, wanted = 3) {
   const line = el("div", { class: "ticks", "aria-hidden": "true" });
-  for (const value of ticks(0, top, 4)) {
-    const tick = el("span", {}, `${number(100 * value)}${value === 0 ? "" : suffix}`);
+  for (const value of ticks(0, top, wanted)) {
+    const tick = el("span", {}, `${number(100 * value)}${value === 0 ? "" : "\u00a0%"}`);
     tick.style.left = at(value, top);
     line.append(tick);
   }
@@ -113,6 +113,49 @@ export function servedTable(box, opened, found) {
   box.replaceChildren(el("table", {},
     el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, text)))),
     el("tbody", {}, ...rows)));
+}
+
+// From which ratio of attractiveness to consistency on each group is left out; log scale.
+export function critical(box, opened, found) {
+  const rows = found.critical;
+  box.hidden = !rows;
+  if (!rows) return;
+  const finite = [...rows.least, ...rows.low, ...rows.high, rows.here].filter((v) => v !== null && v > 0);
+  const low = Math.min(...finite) / 1.3;
+  const high = Math.min(Math.max(...finite) * 1.2, low * 2000);
+  const x = (value) => {
+    const part = Math.log(Math.max(value, low) / low) / Math.log(high / low);
+    return `${(100 * Math.min(Math.max(part, 0), 1)).toFixed(3)}%`;
+  };
+  const chart = el("div", { class: "rows", role: "img", "aria-label": opened.groups.map((g, k) =>
+    `${g.name}: left out from ${rows.least[k] === null ? "no ratio" : number(rows.least[k])} on`).join(", ") });
+  opened.groups.forEach((group, k) => {
+    const track = svg("svg", { class: "track" },
+      svg("line", { class: "base", x1: 0, x2: "100%", y1: "50%", y2: "50%" }));
+    const from = rows.low[k];
+    if (rows.draws && from !== null && from < high) {
+      const [a, b] = [parseFloat(x(from)), parseFloat(rows.high[k] === null ? "100" : x(rows.high[k]))];
+      track.append(svg("rect", { class: "band fill-included", x: `${a}%`, width: `${b - a}%`, y: "32%", height: "36%" }));
+    }
+    track.append(svg("line", { class: "now", x1: x(rows.here), x2: x(rows.here), y1: 0, y2: "100%" }));
+    if (rows.least[k] !== null && rows.least[k] <= high) track.append(mark("included", x(rows.least[k]), "50%"));
+    chart.append(who(group), track,
+      el("div", { class: "num" }, rows.least[k] === null ? "never" : number(rows.least[k])));
+  });
+  const line = el("div", { class: "ticks", "aria-hidden": "true" });
+  for (let power = Math.ceil(Math.log10(low)); 10 ** power <= high; power += 1) {
+    const tick = el("span", {}, number(10 ** power));
+    tick.style.left = x(10 ** power);
+    line.append(tick);
+  }
+  chart.append(line);
+  const law = {
+    alone: "",
+    diversity: "Diversity is kept at its ratio to consistency.",
+    ignored: "These ratios are for agents that ignore each other; here they do not.",
+  }[rows.law];
+  box.replaceChildren(el("h3", {}, "Left out from which \u03b1/\u03b2 on"), chart,
+    el("p", { class: "hint" }, `Log scale. Dashed: the sliders, ${number(rows.here)}.${rows.draws ? " Band: 95\u00a0% of draws." : ""} ${law}`));
 }
 
 export function agents(box, key, opened, found) {
@@ -280,7 +323,7 @@ export function beforeAfter(opened, plan, top) {
       svg("circle", { class: `fill-${style}`, cx: at(plan.after[k], top), cy: "50%", r: 4 }));
     rows.append(who(group), track, el("div", { class: "num" }, percent(plan.after[k])));
   });
-  rows.append(scale(top));
+  rows.append(scale(top, 2));
   return rows;
 }
 

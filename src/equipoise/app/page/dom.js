@@ -107,6 +107,7 @@ export async function answer(reply) {
     throw new Refused("The answer could not be read; try again.");
   }
   if (data.superseded) throw new Superseded();
+  if (data.refused) throw new Refused(data.refused);
   if (!reply.ok) {
     const said = typeof data.error === "string" ? data.error : data.error?.message;
     throw new Refused(said || "Something went wrong.");

@@ -15,6 +15,7 @@ export class PhaseMap {
     this.data = null;
     this.at = null;
     this.here = null;
+    this.sure = null;
     this.onPick = onPick;
     this.box.addEventListener("pointerdown", (event) => this.pressed(event));
     this.box.addEventListener("pointermove", (event) => {
@@ -37,7 +38,16 @@ export class PhaseMap {
     this.data = data;
     this.axes = axes;
     this.groups = groups;
+    this.sure = null;
     this.draw();
+  }
+
+  // Shade where the draws do not agree whether one group is left out.
+  doubt(chances, group) {
+    this.sure = chances && { ...chances, group, bytes: chances.bytes
+      || Uint8Array.from(atob(chances.chance), (c) => c.charCodeAt(0)) };
+    this.draw();
+    return this.sure;
   }
 
   // Where the game itself lies; not on the map: nothing is drawn.
@@ -106,10 +116,41 @@ export class PhaseMap {
     pen.beginPath();
     pen.rect(LEFT, TOP, w, h);
     pen.clip();
+    if (this.sure) this.drawDoubt(pen);
     this.drawLines(pen);
     pen.restore();
     this.drawAxes(pen);
     this.drawCross();
+  }
+
+  drawDoubt(pen) {
+    const { columns, rows, bytes, group } = this.sure;
+    const count = this.groups.length;
+    const { w, h } = this.size();
+    const [wide, tall] = [Math.min(Math.round(w), 480), Math.min(Math.round(h), 480)];
+    const picture = new OffscreenCanvas(wide, tall);
+    const small = picture.getContext("2d");
+    const image = small.createImageData(wide, tall);
+    const value = (row, column) => bytes[(row * columns + column) * count + group] / 200;
+    for (let j = 0; j < tall; j += 1) {
+      const up = (1 - (j + 0.5) / tall) * (rows - 1);
+      const row = Math.min(Math.floor(up), rows - 2);
+      for (let i = 0; i < wide; i += 1) {
+        const right = ((i + 0.5) / wide) * (columns - 1);
+        const column = Math.min(Math.floor(right), columns - 2);
+        const [t, s] = [up - row, right - column];
+        const p = (1 - t) * ((1 - s) * value(row, column) + s * value(row, column + 1))
+          + t * ((1 - s) * value(row + 1, column) + s * value(row + 1, column + 1));
+        // Stripes, so that the shading is seen on every colour and without colour vision.
+        if (p > 0.025 && p < 0.975) {
+          const stripe = (i + j) % 9 < 4;
+          image.data.set(stripe ? [255, 255, 255, 120] : [0, 0, 0, 45], 4 * (j * wide + i));
+        }
+      }
+    }
+    small.putImageData(image, 0, 0);
+    pen.imageSmoothingEnabled = true;
+    pen.drawImage(picture, LEFT, TOP, w, h);
   }
 
   drawLines(pen) {
