@@ -92,6 +92,9 @@ def _invoke(arguments: list[str]) -> int:
 
 def _app() -> typer.Typer:
     from equipoise.cli import (
+        app as dashboard,
+    )
+    from equipoise.cli import (
         audit,
         certify,
         compare,
@@ -140,6 +143,7 @@ def _app() -> typer.Typer:
     studies.command("run")(study.run)
     app.add_typer(studies, name="study")
     app.command("report")(report.report)
+    app.command("app")(dashboard.app)
     news = _typer("Write a commented file to start from.")
     news.command("game")(new.game)
     news.command("study")(new.study)
