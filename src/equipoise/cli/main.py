@@ -103,6 +103,7 @@ def _app() -> typer.Typer:
         panel,
         report,
         schema,
+        simulate,
         solve,
         steer,
         store,
@@ -119,6 +120,7 @@ def _app() -> typer.Typer:
     app.command("compare")(compare.compare)
     app.command("measure")(measure.measure)
     app.command("audit")(audit.audit)
+    app.command("simulate")(simulate.simulate)
     panels = _typer("What humans said: the survey panels that come with equipoise.")
     panels.command("list")(panel.list_)
     panels.command("show")(panel.show)
