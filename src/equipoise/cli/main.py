@@ -107,6 +107,7 @@ def _app() -> typer.Typer:
         report,
         schema,
         serve,
+        simulate,
         solve,
         steer,
         store,
@@ -124,6 +125,7 @@ def _app() -> typer.Typer:
     app.command("measure")(measure.measure)
     app.command("audit")(audit.audit)
     app.command("serve")(serve.serve)
+    app.command("simulate")(simulate.simulate)
     panels = _typer("What humans said: the survey panels that come with equipoise.")
     panels.command("list")(panel.list_)
     panels.command("show")(panel.show)

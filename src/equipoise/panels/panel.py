@@ -18,6 +18,7 @@ from equipoise.estimate import Estimate, percentile_interval
 from equipoise.game.groups import Groups
 from equipoise.panels import agreement as alike
 from equipoise.panels.answers import AnswerTable
+from equipoise.panels.audience import Audience
 from equipoise.panels.respondents import Respondents, Tallies
 
 if TYPE_CHECKING:
@@ -250,6 +251,16 @@ class Panel:
     def kernel(self, *, question: str | None = None) -> FloatArray:
         """Kernel `S` (K, K) over all questions or on one; see `agreement.kernel`."""
         return alike.kernel(self._table(question).shares)
+
+    def audience(self, shares: FloatArray | None = None) -> Audience:
+        """Return the respondents as readers who agree with an answer or not.
+
+        Parameters
+        ----------
+        shares : (K,) array, optional
+            How much of the audience each group is; default its share among people.
+        """
+        return self._rows().audience(self.groups.shares if shares is None else shares)
 
     def draws(
         self, n: int, seed: int, *, question: str | None = None, start: int = 0
