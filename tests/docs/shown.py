@@ -81,7 +81,9 @@ class Session:
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             exec(compile(block.text, block.where, "exec"), self.names)
-        shown = below.text.splitlines() if below is not None else SAID.findall(block.text)
+        said = SAID.findall(block.text)
+        assert below is None or not said, f"{block.where}: shows its output twice"
+        shown = said if below is None else below.text.splitlines()
         self.compare(block.where, out.getvalue().splitlines(), shown)
 
     def console(self, block: Block) -> None:
