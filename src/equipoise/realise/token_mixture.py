@@ -147,6 +147,13 @@ class LlamaTokens:
             raise BadInput(f"the server did not take token {token}; it cannot judge tokens")
         return float(found["logprob"])
 
+    async def response(self, group: int, *, longest: int, seed: int) -> tuple[int, ...]:
+        """Return what one group's model says by itself, as routing lets it."""
+        reply = await self._one(group, (), {
+            "seed": seed, "samplers": ["temperature"], "n_predict": longest,
+        })  # fmt: skip
+        return tuple(int(found["id"]) for found in reply["completion_probabilities"])
+
     async def _one(
         self, group: int, said: tuple[int, ...], more: Mapping[str, Any]
     ) -> dict[str, Any]:
