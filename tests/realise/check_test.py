@@ -188,14 +188,16 @@ def test_a_gateway_with_its_own_model(folder: Path, tmp_path: Path) -> None:
     options = ["--realisation", str(folder / "realisation.toml"), "--slots", "1", "--threads", "1",
                "--length", "256"]  # fmt: skip
     with gateway(plan, "local", *options) as served:
-        said = {}
+        said: dict[str, str] = {}
         for agent in ("a", "b", "a"):
             status, headers, reply = ask(
-                served, "Do you agree?", agent, max_tokens=6, temperature=0, cache_prompt=False
-            )
+                served, "Do you agree?", agent, max_tokens=1, logprobs=True, top_logprobs=3,
+                cache_prompt=False,
+            )  # fmt: skip
             assert status == 200
-            text = reply["choices"][0]["message"]["content"]
-            assert said.setdefault(headers["x-equipoise-group"], text) == text
+            top = reply["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+            law = str([(one["token"], one["logprob"]) for one in top])
+            assert said.setdefault(headers["x-equipoise-group"], law) == law
         assert len(set(said.values())) == 2
         code, drift, _ = served.ended()
     assert (code, drift["requests"]) == (0, 3)
