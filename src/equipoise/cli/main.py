@@ -101,6 +101,7 @@ def _app() -> typer.Typer:
         models,
         new,
         panel,
+        realise,
         report,
         schema,
         solve,
@@ -134,6 +135,9 @@ def _app() -> typer.Typer:
     stores.command("export")(store.export)
     stores.command("import")(store.import_)
     app.add_typer(stores, name="store")
+    realised = _typer("From a mixture to behaviour: models that answer as groups of people do.")
+    realised.command("train")(realise.train)
+    app.add_typer(realised, name="realise")
     studies = _typer("One file, the whole path from people to a report.")
     studies.command("run")(study.run)
     app.add_typer(studies, name="study")
