@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,12 +105,10 @@ def played(
 
     Small populations get more replicates: they cost nothing.
     """
-    replicates = more.pop("replicates", 16 if one.game.agents.total <= 100 else 8)
+    small = one.game.agents.total <= 100
+    replicates = more.pop("replicates", 16 if small else 8)
     setup = Setup(one.game, one.panel, learning=learning, seed=seed, replicates=replicates, **more)
-    rounds = 500
-    import tempfile
-    from pathlib import Path
-
+    rounds = 500 if small else 320
     with tempfile.TemporaryDirectory() as folder:
         while True:
             found = simulate(setup, rounds, log=Path(folder) / "log.sqlite")

@@ -135,6 +135,7 @@ class Plan:
         return {
             "lever": self.lever.name,
             "goal": self.goal.words(self.before.game),
+            "floors": self._floors(),
             "change": dict(self.change),
             "setting": self.setting.tolist(),
             "cost": self.cost,
@@ -154,6 +155,12 @@ class Plan:
             "robustness": dict(self.robustness),
             "intervals": [[one.low, one.high] for one in self.intervals],
         }
+
+    def _floors(self) -> dict[str, float]:
+        """Return the least coverage the goal asks for, where it asks for any."""
+        game = self.before.game
+        floors = _labelled(game.groups.labels, self.goal.floor_array(game))
+        return {group: floor for group, floor in floors.items() if floor > 0}
 
     def __repr__(self) -> str:
         return (

@@ -216,6 +216,7 @@ def _how(found: Simulation) -> list[str]:
         f"{found.agents:,} agents, {found.rounds[-1]:,.0f} rounds, {s['posts_per_round']} posts of "
         f"each agent a round, {s['readers']} readers a post, {s['replicates']} replicates, learning "
         f"by {s['learning']}, posts from the answers of {s['laws']}, seed {s['seed']}.",
-        f"The band joins noise (Student's t over replicates, {100 * found.level:g} % for all groups "
-        "together) and drift (how far the mean moved since a window four times earlier).",
+        f"A band is the hull of two intervals (Student's t over replicates, {100 * found.level:g} % "
+        "for all groups together): of the mean over the last half of a phase, and of where that mean "
+        "would end if its error falls as rounds^-1/2.",
     ]

@@ -102,8 +102,9 @@ def simulation_differences(
     why, total = one.why, one.coverage.mean - one.theory
     wide = 0.8 / len(PARTS)
     for k in range(len(found.groups)):
-        half = float(one.coverage.half[k])
-        axes.plot([k - 0.45] * 2, [total[k] - half, total[k] + half], color=GREY, linewidth=2.2)
+        ends = [float(one.coverage.low[k] - one.theory[k]),
+                float(one.coverage.high[k] - one.theory[k])]  # fmt: skip
+        axes.plot([k - 0.45] * 2, ends, color=GREY, linewidth=2.2)
         axes.plot(k - 0.45, total[k], "D", color=INK, markersize=5.5, markeredgecolor=PAPER)
         for j, (part, color) in enumerate(PARTS.items()):
             axes.bar(k - 0.3 + j * wide, why[part][k], wide * 0.9, color=color,
