@@ -92,6 +92,9 @@ def _invoke(arguments: list[str]) -> int:
 
 def _app() -> typer.Typer:
     from equipoise.cli import (
+        app as dashboard,
+    )
+    from equipoise.cli import (
         audit,
         certify,
         compare,
@@ -103,6 +106,7 @@ def _app() -> typer.Typer:
         panel,
         report,
         schema,
+        serve,
         simulate,
         solve,
         steer,
@@ -120,6 +124,7 @@ def _app() -> typer.Typer:
     app.command("compare")(compare.compare)
     app.command("measure")(measure.measure)
     app.command("audit")(audit.audit)
+    app.command("serve")(serve.serve)
     app.command("simulate")(simulate.simulate)
     panels = _typer("What humans said: the survey panels that come with equipoise.")
     panels.command("list")(panel.list_)
@@ -140,6 +145,7 @@ def _app() -> typer.Typer:
     studies.command("run")(study.run)
     app.add_typer(studies, name="study")
     app.command("report")(report.report)
+    app.command("app")(dashboard.app)
     news = _typer("Write a commented file to start from.")
     news.command("game")(new.game)
     news.command("study")(new.study)

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from equipoise.errors import BadInput, nearest
+from equipoise.game.gamefile_key_texts import described
 
 __all__ = ["GameModel", "read_model", "said", "schema"]
 
@@ -309,7 +310,7 @@ def schema() -> dict[str, Any]:
     >>> schema()["required"]
     ['groups', 'agents']
     """
-    out = GameModel.model_json_schema()
+    out = described(GameModel.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **out}
 
 

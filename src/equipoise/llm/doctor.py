@@ -210,6 +210,8 @@ async def _measured(
         found,
         chat_scores=found.chat_scores if scored is trial else 0,
         completion_scores=found.completion_scores if scored else 0,
+        # llama.cpp writes a conversation out as a text, to which words can be added.
+        continuation=flavour == "llama.cpp" and bool(found.completion_scores and scored),
     )
     return Diagnosis(
         capabilities=found,

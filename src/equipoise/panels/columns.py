@@ -27,6 +27,7 @@ GROUPS = re.compile(
     re.IGNORECASE,
 )
 IDS = re.compile(r"^(id|.*_id|caseid|respondent|serial|year|psu|strat.*|cluster.*)$", re.IGNORECASE)
+CODE = re.compile(r"^ *-[0-9]{1,4} *$")
 
 
 @final
@@ -77,16 +78,28 @@ def find_columns(path: str | Path) -> list[FoundColumn]:
     >>> find_columns(file)
     [FoundColumn(name='area', levels=2, negative=()), FoundColumn(name='tax', levels=3,
     negative=(-9,))]
+    >>> _ = file.write_text("tax\nmore\n-9\n-1.5\n")
+    >>> find_columns(file)
+    [FoundColumn(name='tax', levels=3, negative=(-9,))]
     """
     names = column_names(path)[:MOST]
     frame = read_table(path, dict.fromkeys(names, "file")).frame
     found = []
     for name in names:
         levels = frame[name].dropna().unique().tolist()
-        whole = {int(x) for x in levels if isinstance(x, int | float) and x == int(x) and x < 0}
+        whole = {code for code in map(_negative, levels) if code is not None}
         few = len(levels) <= 2 * FEW
         found.append(FoundColumn(name, len(levels), tuple(sorted(whole)) if few else ()))
     return found
+
+
+def _negative(level: object) -> int | None:
+    """Return a negative whole number, also one written as a text among texts."""
+    if isinstance(level, str):
+        return int(level) if CODE.match(level) else None
+    if isinstance(level, int | float) and level == int(level) and level < 0:
+        return int(level)
+    return None
 
 
 def guess(columns: Sequence[FoundColumn]) -> Guess:

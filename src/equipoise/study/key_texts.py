@@ -203,6 +203,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
             'How options are measured: "scores" (exact probabilities), "counts" (sampled answers '
             'are counted) or "auto" (scores where the endpoint gives them).'
         ),
+        "adapter": "A LoRA adapter (GGUF) on a model file; a path beside the study file.",
     },
     "measure": {
         "orders": (
