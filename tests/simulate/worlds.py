@@ -76,6 +76,13 @@ def random_game(rng: np.random.Generator, panel: Panel, agents: int) -> eq.Align
     return eq.AlignmentGame(panel.groups, agents, terms)
 
 
+def perturbed(game: eq.AlignmentGame, factor: float) -> eq.AlignmentGame:
+    """Return the game with another attractiveness: a wrong theory of the same loop."""
+    term = game.term(eq.Attractiveness)
+    assert term is not None
+    return game.replace(eq.Attractiveness(term.values, term.weight * factor))
+
+
 @dataclass(frozen=True)
 class World:
     """A panel and a game whose equilibrium is proved to be the only one."""
@@ -108,7 +115,7 @@ def played(
     small = one.game.agents.total <= 100
     replicates = more.pop("replicates", 16 if small else 8)
     setup = Setup(one.game, one.panel, learning=learning, seed=seed, replicates=replicates, **more)
-    rounds = 500 if small else 320
+    rounds = 1000 if small else 500
     with tempfile.TemporaryDirectory() as folder:
         while True:
             found = simulate(setup, rounds, log=Path(folder) / "log.sqlite")

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from equipoise.display import shortened
 from equipoise.report.map_plots import new_axes
 from equipoise.report.path_plots import name_ends
-from equipoise.report.plots import FAINT, GREY, INK, PAPER, _group_colors
+from equipoise.report.palette import group_colors
+from equipoise.report.plots import FAINT, GREY, INK, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ def simulation(found: Simulation, *, size: tuple[float, float] = SIZE) -> Axes:
     """
     axes = new_axes(size)
     mean, low, high = found.path_band
-    colors = _group_colors(len(found.groups))
+    colors = group_colors(len(found.groups))
     for k, color in enumerate(colors):
         axes.fill_between(found.rounds, low[:, k], high[:, k], color=color, alpha=0.22, linewidth=0)
         axes.plot(found.rounds, mean[:, k], color=color, linewidth=1.7)
@@ -137,7 +138,7 @@ def simulation_welfare(found: Simulation, *, size: tuple[float, float] = SIZE) -
         Per group and phase: band and mean (a dot as it is, a triangle under the plan); a short
         line: predicted; a grey tick: if groups were covered by their shares of the public.
     """
-    axes, colors = new_axes(size), _group_colors(len(found.groups))
+    axes, colors = new_axes(size), group_colors(len(found.groups))
     for i, one in enumerate(found.phases):
         for k, color in enumerate(colors):
             x, band = k - 0.15 + 0.3 * i, one.welfare
