@@ -40,7 +40,14 @@ SOLVING = {
 LOOP = {"panels.audience", *(
     f"simulate.{name}" for name in ("loop", "learners", "laws", "rules", "streams", "exact")
 )}  # fmt: skip
-FORMULAS = ("game.terms", "game.affine", "game.alignment_game", "equilibrium", "inclusion", "measure")
+FORMULAS = (
+    "game.terms",
+    "game.affine",
+    "game.alignment_game",
+    "equilibrium",
+    "inclusion",
+    "measure",
+)
 TERMINAL = "cli.terminal"
 
 

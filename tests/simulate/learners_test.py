@@ -104,7 +104,10 @@ def test_a_bandit_sees_its_own_pay_and_nothing_else() -> None:
     seen = Seen(rng.integers(0, 3, (5, 4)), rng.integers(0, 54, (5, 4)), rng.random((5, 4)),
                 rng.random((5, 4)), rng.random((5, 3)), x)  # fmt: skip
     other = dataclasses.replace(
-        seen, cells=rng.integers(0, 54, (5, 4)), rewards=rng.random((5, 4)), crowd=rng.random((5, 3))
+        seen,
+        cells=rng.integers(0, 54, (5, 4)),
+        rewards=rng.random((5, 4)),
+        crowd=rng.random((5, 3)),
     )
     outs = []
     for one in (seen, other):

@@ -141,7 +141,9 @@ def test_a_file_that_is_no_log_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals of this kind are POSIX")
 def test_ctrl_c_stops_the_command_cleanly(tmp_path: Path) -> None:
     path = study(tmp_path, rounds=1_000_000)
-    process = subprocess.Popen(command(path, tmp_path / "out")[:-1], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(path, tmp_path / "out")[:-1], stderr=subprocess.PIPE, text=True
+    )
     log = tmp_path / "out" / "simulated" / "log.sqlite"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not log.exists():
@@ -154,11 +156,24 @@ def test_ctrl_c_stops_the_command_cleanly(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
-def test_the_same_seed_gives_the_same_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_seed_gives_the_same_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = study(tmp_path)
     outs = []
     for name in ("a", "b"):
-        run(["simulate", str(path), "--out", str(tmp_path / name), "--json", "--quiet", "--seed", "5"])
+        run(
+            [
+                "simulate",
+                str(path),
+                "--out",
+                str(tmp_path / name),
+                "--json",
+                "--quiet",
+                "--seed",
+                "5",
+            ]
+        )
         outs.append(json.loads(capsys.readouterr().out))
     assert outs[0] == outs[1]
     run(["simulate", str(path), "--out", str(tmp_path / "a"), "--json", "--quiet", "--seed", "6"])

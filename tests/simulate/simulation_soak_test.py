@@ -126,5 +126,7 @@ def test_the_noise_is_calibrated_against_the_process_itself(
     truth = late.mean(axis=0)
     parts = late.reshape(40, 8, -1)
     hits = [bool((np.abs(p.mean(axis=0) - truth) <= noise_of(p, 0.95)).all()) for p in parts]
-    record_figure(f"simulate.noise_calibration.{agents}", {"parts": 40, "holds": float(np.mean(hits))})
+    record_figure(
+        f"simulate.noise_calibration.{agents}", {"parts": 40, "holds": float(np.mean(hits))}
+    )
     assert np.mean(hits) >= 0.85

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from equipoise.display import shortened
 from equipoise.report.map_plots import new_axes
-from equipoise.report.path_plots import name_ends
 from equipoise.report.palette import group_colors
+from equipoise.report.path_plots import name_ends
 from equipoise.report.plots import FAINT, GREY, INK, PAPER
 
 if TYPE_CHECKING:
@@ -69,8 +69,10 @@ def simulation(found: Simulation, *, size: tuple[float, float] = SIZE) -> Axes:
                           clip_on=False, zorder=5)  # fmt: skip
     for one in found.phases[1:]:
         axes.axvline(one.first, color=GREY, linewidth=1.0)
-        axes.annotate("the plan begins", (one.first, 1.0), xycoords=axes.get_xaxis_transform(),
-                      xytext=(4, -10), textcoords="offset points", fontsize=9, color=INK)  # fmt: skip
+        axes.annotate(
+            "the plan begins", (one.first, 1.0), xycoords=axes.get_xaxis_transform(),
+            xytext=(4, -10), textcoords="offset points", fontsize=9, color=INK,
+        )  # fmt: skip
     axes.set_xlim(0, found.rounds[-1])
     axes.set_ylim(bottom=0)
     for side in ("top", "right"):
@@ -119,7 +121,7 @@ def simulation_differences(
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9,
-                       labelcolor=INK)  # type: ignore[union-attr]  # a figure of one axes  # fmt: skip
+                       labelcolor=INK)  # fmt: skip
     return axes
 
 
