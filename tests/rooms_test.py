@@ -145,7 +145,7 @@ def examiners_with_a_solver(package: Path) -> list[str]:
 
 
 def loops_with_a_formula(package: Path) -> list[str]:
-    """The closed loop reaches no utility and no solver: it must not test the formula with itself."""
+    """The closed loop reaches no utility and no solver: a formula cannot test itself."""
     trees = sources(package)
     modules = set(trees)
     graph = {name: set(imports(name, tree, modules)) for name, tree in trees.items()}

@@ -50,7 +50,7 @@ def test_blocks_taken_for_independent_would_be_far_too_sure() -> None:
 
 @pytest.mark.parametrize("power", [0.5, 1.0])
 def test_the_drift_covers_what_all_replicates_have_in_common(power: float) -> None:
-    """An error of one sign that falls as rounds^-power: noise alone misses it, the band does not."""
+    """An error of one sign that falls as rounds^-power: noise alone misses it."""
     noise, full = held(0.12, power)
     assert noise < 0.5
     assert full >= 0.93

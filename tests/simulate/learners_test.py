@@ -63,7 +63,8 @@ def test_a_running_mean_that_is_taken_off_changes_no_difference() -> None:
     seen, chance = every_post(laws, np.array([0.2, 0.5, 0.3]), public)
     memory = Mirror().begin(chance.size, laws)
     memory["base"] += 0.4
-    Mirror().learn(np.array(seen.played), memory, seen, held_to(laws, rules(chance.size, 3), 1), 0, 0)  # fmt: skip
+    held = held_to(laws, rules(chance.size, 3), 1)
+    Mirror().learn(np.array(seen.played), memory, seen, held, 0, 0)
     found = chance @ memory["appeal"]
     assert np.allclose(found - found.mean(), appeal - appeal.mean(), atol=1e-12)
 
@@ -113,7 +114,7 @@ def test_a_bandit_sees_its_own_pay_and_nothing_else() -> None:
     for one in (seen, other):
         memory = Bandit().begin(5, laws)
         outs.append(Bandit().learn(x, memory, one, held, 3, 3))
-    assert np.array_equal(*outs)
+    assert np.array_equal(outs[0], outs[1])
 
 
 def test_a_bandit_estimates_the_pay_of_each_arm_without_bias() -> None:

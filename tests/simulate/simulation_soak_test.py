@@ -83,7 +83,8 @@ def test_other_learners(learning: str, games: int, most: int, record_figure: Rec
 @pytest.mark.soak
 def test_plans_lift_groups_that_were_left_out(record_figure: Record) -> None:
     """Random games that leave a group out; floor prices of `eq.steer` are switched on halfway."""
-    found, met, groups, seed = [], 0, 0, 5000
+    found: list[Simulation] = []
+    met, groups, seed = 0, 0, 5000
     while len(found) < 40:
         seed += 1
         one = world(seed, agents=4 + seed % 60)

@@ -1,4 +1,4 @@
-"""The loop held against the equilibrium that `eq.solve` certifies, and seen to refuse wrong ones."""
+"""The loop against the equilibrium that `eq.solve` certifies; wrong ones are seen to fail."""
 
 from __future__ import annotations
 
