@@ -137,6 +137,7 @@ class Plan:
             "groups": list(self.after.game.groups.labels),
             "agents": self.after.game.agents.plain(),
             "goal": self.goal.words(self.before.game),
+            "floors": self._floors(),
             "change": dict(self.change),
             "setting": self.setting.tolist(),
             "cost": self.cost,
@@ -156,6 +157,12 @@ class Plan:
             "robustness": dict(self.robustness),
             "intervals": [[one.low, one.high] for one in self.intervals],
         }
+
+    def _floors(self) -> dict[str, float]:
+        """Return the least coverage the goal asks for, where it asks for any."""
+        game = self.before.game
+        floors = _labelled(game.groups.labels, self.goal.floor_array(game))
+        return {group: floor for group, floor in floors.items() if floor > 0}
 
     def __repr__(self) -> str:
         return (

@@ -14,7 +14,7 @@ from equipoise.report.plan_plots import drawn
 from equipoise.report.result import to_text
 from equipoise.report.simulate_plots import simulation, simulation_differences, simulation_welfare
 from equipoise.report.style import CSS
-from equipoise.report.tables import Column, Table, points, to_csv
+from equipoise.report.tables import Table, points, to_csv
 
 if TYPE_CHECKING:
     from equipoise.simulate.outcome import Simulation
@@ -91,8 +91,7 @@ def _group_rows(found: Simulation) -> list[dict[str, Any]]:
 
 
 def _csv(name: str, keys: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    columns = tuple(Column(key, lambda row, key=key: str(row[key])) for key in keys)
-    return to_csv(Table(name, "", keys, columns, tuple(rows))).encode()
+    return to_csv(Table(name, "", keys, (), tuple(rows))).encode()
 
 
 def in_short(found: Simulation) -> list[str]:
@@ -140,8 +139,8 @@ def simulation_page(found: Simulation, figures: Mapping[str, bytes], title: str)
         f"<body><header><h1><bdi>{escaped(title)}</bdi></h1></header><main>",
         '<section class="short"><h2>In short</h2>', paragraphs(in_short(found)), "</section>",
         _drawn("simulation", figures, "Coverage over the rounds: mean of the replicates with its "
-               "band; dashed, the predicted equilibrium; thin, the same agents if every sample were "
-               "its expectation."),
+               "band; dashed, the predicted equilibrium; thin, the same agents if every sample "
+               "were its expectation."),
     ]  # fmt: skip
     for one in found.phases:
         parts.append(f"<section><h2>{escaped(one.name.capitalize())}</h2>{_table(one)}</section>")
@@ -205,17 +204,18 @@ def _why(found: Simulation) -> list[str]:
         f"Largest in the last phase for {found.groups[k]}, in percentage points: {parts}.",
         "Finite samples: less the same steps with every sample replaced by its expectation. "
         "Learning: what those steps still lack when they end. Infidelity: posts are drawn from "
-        "models, not from people. Formula: where agents with exact payoffs come to rest, less where "
-        "the solver says.",
+        "models, not from people. Formula: where agents with exact payoffs come to rest, less "
+        "where the solver says.",
     ]
 
 
 def _how(found: Simulation) -> list[str]:
     s = found.settings
     return [
-        f"{found.agents:,} agents, {found.rounds[-1]:,.0f} rounds, {s['posts_per_round']} posts of "
-        f"each agent a round, {s['readers']} readers a post, {s['replicates']} replicates, learning "
-        f"by {s['learning']}, posts from the answers of {s['laws']}, seed {s['seed']}.",
-        f"The band joins noise (Student's t over replicates, {100 * found.level:g} % for all groups "
-        "together) and drift (how far the mean moved since a window four times earlier).",
+        f"{found.agents:,} agents, {found.rounds[-1]:,.0f} rounds, {s['posts_per_round']} posts "
+        f"of each agent a round, {s['readers']} readers a post, {s['replicates']} replicates, "
+        f"learning by {s['learning']}, posts from the answers of {s['laws']}, seed {s['seed']}.",
+        f"A band is the hull of two intervals (Student's t over replicates, {100 * found.level:g} "
+        "% for all groups together): of the mean over the last half of a phase, and of where that "
+        "mean would end if its error falls as rounds^-1/2.",
     ]

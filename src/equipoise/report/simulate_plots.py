@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from equipoise.display import shortened
 from equipoise.report.map_plots import new_axes
+from equipoise.report.palette import group_colors
 from equipoise.report.path_plots import name_ends
-from equipoise.report.plots import FAINT, GREY, INK, PAPER, _group_colors
+from equipoise.report.plots import FAINT, GREY, INK, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ def simulation(found: Simulation, *, size: tuple[float, float] = SIZE) -> Axes:
     """
     axes = new_axes(size)
     mean, low, high = found.path_band
-    colors = _group_colors(len(found.groups))
+    colors = group_colors(len(found.groups))
     for k, color in enumerate(colors):
         axes.fill_between(found.rounds, low[:, k], high[:, k], color=color, alpha=0.22, linewidth=0)
         axes.plot(found.rounds, mean[:, k], color=color, linewidth=1.7)
@@ -68,8 +69,10 @@ def simulation(found: Simulation, *, size: tuple[float, float] = SIZE) -> Axes:
                           clip_on=False, zorder=5)  # fmt: skip
     for one in found.phases[1:]:
         axes.axvline(one.first, color=GREY, linewidth=1.0)
-        axes.annotate("the plan begins", (one.first, 1.0), xycoords=axes.get_xaxis_transform(),
-                      xytext=(4, -10), textcoords="offset points", fontsize=9, color=INK)  # fmt: skip
+        axes.annotate(
+            "the plan begins", (one.first, 1.0), xycoords=axes.get_xaxis_transform(),
+            xytext=(4, -10), textcoords="offset points", fontsize=9, color=INK,
+        )  # fmt: skip
     axes.set_xlim(0, found.rounds[-1])
     axes.set_ylim(bottom=0)
     for side in ("top", "right"):
@@ -102,8 +105,9 @@ def simulation_differences(
     why, total = one.why, one.coverage.mean - one.theory
     wide = 0.8 / len(PARTS)
     for k in range(len(found.groups)):
-        half = float(one.coverage.half[k])
-        axes.plot([k - 0.45] * 2, [total[k] - half, total[k] + half], color=GREY, linewidth=2.2)
+        ends = [float(one.coverage.low[k] - one.theory[k]),
+                float(one.coverage.high[k] - one.theory[k])]  # fmt: skip
+        axes.plot([k - 0.45] * 2, ends, color=GREY, linewidth=2.2)
         axes.plot(k - 0.45, total[k], "D", color=INK, markersize=5.5, markeredgecolor=PAPER)
         for j, (part, color) in enumerate(PARTS.items()):
             axes.bar(k - 0.3 + j * wide, why[part][k], wide * 0.9, color=color,
@@ -117,7 +121,7 @@ def simulation_differences(
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9,
-                       labelcolor=INK)  # type: ignore[union-attr]  # a figure of one axes  # fmt: skip
+                       labelcolor=INK)  # fmt: skip
     return axes
 
 
@@ -136,7 +140,7 @@ def simulation_welfare(found: Simulation, *, size: tuple[float, float] = SIZE) -
         Per group and phase: band and mean (a dot as it is, a triangle under the plan); a short
         line: predicted; a grey tick: if groups were covered by their shares of the public.
     """
-    axes, colors = new_axes(size), _group_colors(len(found.groups))
+    axes, colors = new_axes(size), group_colors(len(found.groups))
     for i, one in enumerate(found.phases):
         for k, color in enumerate(colors):
             x, band = k - 0.15 + 0.3 * i, one.welfare

@@ -4,9 +4,10 @@ Replicates run on streams of their own, so their means over the last half of a p
 independent whatever the autocorrelation within each, and Student's t with R − 1 degrees of freedom
 gives the *noise* of their mean, all groups together (Bonferroni). That says nothing of what all
 replicates have in common: agents that still learn err to one side, most near a group's exclusion.
-The *drift* is how far the mean moved since an equal window four times earlier. An error that
-falls as rounds^-1/2, as at a boundary, still has at most as much to go; one that falls faster has
-less. The band is noise + drift: wider than 95 % needs where drift is noise itself, never blind.
+An error that falls as rounds^-1/2, as at a boundary, is twice as large in an equal window four
+times earlier, so 2 × late − early is where it ends; an error that falls faster ends in between.
+The band is the hull of two t intervals, of the late mean and of that end. It holds what errors
+that fall at least as rounds^-1/2 lead to, and is wider than 95 % asks for where nothing drifts.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ __all__ = ["Band", "band", "noise_of", "window"]
 
 FloatArray = NDArray[np.float64]
 
+ROUNDING = 1e-12
+
 WHOLE = 16
 """Least number of blocks of a phase: the early window is then one to two of them."""
 
@@ -34,11 +37,17 @@ class Band:
 
     Attributes
     ----------
-    mean, noise, drift : (K,) arrays
+    mean, low, high : (K,) arrays
+    noise : (K,) array
+        Half the t interval of the mean alone.
+    drift : (K,) array
+        How far the mean would still move if its error falls as rounds^-1/2.
     replicates : int
     """
 
     mean: FloatArray
+    low: FloatArray
+    high: FloatArray
     noise: FloatArray
     drift: FloatArray
     replicates: int
@@ -46,21 +55,11 @@ class Band:
     @property
     def half(self) -> FloatArray:
         """Half the width of the band, (K,)."""
-        return self.noise + self.drift
-
-    @property
-    def low(self) -> FloatArray:
-        """Lower ends."""
-        return self.mean - self.half
-
-    @property
-    def high(self) -> FloatArray:
-        """Upper ends."""
-        return self.mean + self.half
+        return np.asarray((self.high - self.low) / 2.0)
 
     def holds(self, value: FloatArray) -> NDArray[np.bool_]:
         """Whether the band holds a value, group by group."""
-        return np.asarray(np.abs(value - self.mean) <= self.half + 1e-12)
+        return np.asarray((self.low - ROUNDING <= value) & (value <= self.high + ROUNDING))
 
 
 def window(blocks: int, share_from: float, share_to: float) -> slice:
@@ -104,9 +103,12 @@ def band(path: FloatArray, weights: FloatArray, level: float = 0.95) -> Band:
     weight = weights if weights.ndim == 3 else weights[:, None, None]
 
     def over(part: slice) -> FloatArray:
-        return np.asarray((path[part] * weight[part]).sum(axis=0)
-                          / np.broadcast_to(weight[part], path[part].shape).sum(axis=0))  # fmt: skip
+        total = np.broadcast_to(weight[part], path[part].shape).sum(axis=0)
+        return np.asarray((path[part] * weight[part]).sum(axis=0) / total)
 
     late, early = over(window(blocks, 0.5, 1.0)), over(window(blocks, 0.125, 0.25))
-    mean = late.mean(axis=0)
-    return Band(mean, noise_of(late, level), np.abs(mean - early.mean(axis=0)), len(late))
+    ahead = 2.0 * late - early
+    mean, noise = late.mean(axis=0), noise_of(late, level)
+    end, unsure = ahead.mean(axis=0), noise_of(ahead, level)
+    low, high = np.minimum(mean - noise, end - unsure), np.maximum(mean + noise, end + unsure)
+    return Band(mean, low, high, noise, end - mean, len(late))

@@ -106,8 +106,8 @@ class PostLaws:
         ):
             if ours != theirs:
                 raise BadInput(
-                    f"laws: the models have {what} {_some(ours)}, the panel {_some(theirs)}; use the "
-                    "panel the models were trained on, with the same groups and questions"
+                    f"laws: the models have {what} {_some(ours)}, the panel {_some(theirs)}; use "
+                    "the panel the models were trained on, with the same groups and questions"
                 )
 
     @property
@@ -133,7 +133,7 @@ class PostLaws:
         root = np.sqrt(self.flat)
         out = root @ root.T
         np.fill_diagonal(out, 1.0)
-        return np.minimum(out, 1.0)
+        return np.asarray(np.minimum(out, 1.0))
 
     def reading(self, kernel: FloatArray) -> FloatArray:
         """Return f, (Q, C, K): what an answer says of its overlap with each group.

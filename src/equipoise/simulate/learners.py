@@ -289,7 +289,7 @@ def nearest_mixture(points: FloatArray) -> FloatArray:
     """
     falling = np.sort(points, axis=1)[:, ::-1]
     levels = (np.cumsum(falling, axis=1) - 1.0) / np.arange(1.0, points.shape[1] + 1.0)
-    return np.maximum(points - levels.max(axis=1, keepdims=True), 0.0)
+    return np.asarray(np.maximum(points - levels.max(axis=1, keepdims=True), 0.0))
 
 
 def _payoff(appeal: FloatArray, crowd: FloatArray, held: Held) -> FloatArray:

@@ -120,8 +120,8 @@ class Log:
             self._file.execute("INSERT INTO blocks VALUES (?, ?, ?)", (last, tally.rounds, phase))
             self._file.executemany("INSERT INTO path VALUES (?,?,?,?,?,?,?,?)",
                                    self._rows(last, tally))  # fmt: skip
-            self._file.executemany("INSERT INTO paid VALUES (?, ?, ?)",
-                                   [(last, r, p) for r, p in enumerate(tally.paid.tolist())])  # fmt: skip
+            spent = [(last, r, p) for r, p in enumerate(tally.paid.tolist())]
+            self._file.executemany("INSERT INTO paid VALUES (?, ?, ?)", spent)
             self._file.executemany("INSERT INTO mixtures VALUES (?, ?, ?, ?, ?)", [
                 (last, r, agent, group, float(tally.mixtures[r, i, k]))
                 for r in range(len(tally.mixtures))

@@ -190,7 +190,7 @@ class Society:
         drawn, question, option, luck = self._post(played, state.round)
         agreed, group = phase.audience.read(question, option, luck)
         cells = question * self.laws.shares.shape[-1] + option
-        rewards = agreed.mean(axis=-1)
+        rewards = _counted(agreed) / self.readers
         crowd, charged = self._crowd(which, drawn, cells)
         payoffs = held.attraction[:, None] * rewards + held.prices[drawn]
         payoffs -= held.apart[:, None] * charged
@@ -206,10 +206,9 @@ class Society:
         """Draw groups, questions, answers (rows, posts) and luck for readers."""
         rng = of_round(self.seed, number)
         size = (self.rows, self.posts)
-        bounds = played.cumsum(axis=1)[:, None, :-1]
-        drawn = (rng.random((*size, 1)) >= bounds).sum(axis=-1)
+        drawn = _passed(rng.random(size), played.cumsum(axis=1)[:, None, :-1])
         question = rng.integers(0, len(self.laws.questions), size)
-        option = (rng.random((*size, 1)) >= self._steps[drawn, question]).sum(axis=-1)
+        option = _passed(rng.random(size), self._steps[drawn, question])
         return drawn, question, option, rng.random((*size, self.readers))
 
     def _crowd(self, which: int, drawn: IntArray, cells: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -239,3 +238,19 @@ class Society:
         tally.paid += spoken @ prices
         tally.read += np.bincount(reader, minlength=r * k).reshape(r, k)
         tally.agreed += np.bincount(reader[agreed.ravel()], minlength=r * k).reshape(r, k)
+
+
+def _passed(luck: FloatArray, bounds: FloatArray) -> IntArray:
+    """Return how many of the last axis' bounds each number has passed; few bounds, many numbers."""
+    out = np.zeros(luck.shape, dtype=np.int64)
+    for j in range(bounds.shape[-1]):
+        out += luck >= bounds[..., j]
+    return out
+
+
+def _counted(agreed: NDArray[np.bool_]) -> IntArray:
+    """Return the sum over the short last axis."""
+    out = np.zeros(agreed.shape[:-1], dtype=np.int64)
+    for j in range(agreed.shape[-1]):
+        out += agreed[..., j]
+    return out

@@ -183,8 +183,9 @@ def change_of(data: Any, game: AlignmentGame, agreement: FloatArray) -> Change:
         now = solve(game, starts=0).profile.coverage
         if np.abs(now - np.array([float(coverage[g]) for g in labels])).max() > SAME_GAME:
             note = "the plan was made for another game: its floors are not promised here"
-    return Change(lever, after, _audience(game, change if lever == "audience" else {}),
-                  {str(g): float(f) for g, f in told.items() if float(f) > 0}, dict(change), note)  # fmt: skip
+    promised = {str(g): _number(f'floors, "{g}"', f) for g, f in told.items()}
+    heard = _audience(game, change if lever == "audience" else {})
+    return Change(lever, after, heard, promised, dict(change), note)
 
 
 def _applied(

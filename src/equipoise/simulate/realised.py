@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from equipoise.errors import BadInput
 from equipoise.game.gamefile_text import parse, read_text
 from equipoise.panels.panel import Panel
+from equipoise.realise.realisation_file import read_realisation
 from equipoise.simulate.laws import PostLaws
 
 __all__ = ["LAWS", "laws_beside", "laws_of"]
@@ -33,14 +33,7 @@ def laws_beside(realisation: Path, panel: Panel) -> PostLaws:
     BadInput
         No such file, no laws beside it, or laws of other groups, questions or options.
     """
-    named = parse(read_text(realisation), ".toml")
-    groups = named.get("groups") if isinstance(named, Mapping) else None
-    missing = [g for g in panel.groups.labels if not isinstance(groups, Mapping) or g not in groups]
-    if missing:
-        raise BadInput(
-            f'{realisation.name}: it names no model for "{missing[0]}"; train one for every group '
-            "of the study"
-        )
+    read_realisation(realisation).check(panel.groups.labels)
     place = realisation.parent / LAWS
     if not place.is_file():
         raise BadInput(

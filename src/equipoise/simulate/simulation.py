@@ -197,8 +197,9 @@ def simulate(
     ('liberal', 'moderate', 'conservative')
     """
     society = setup.society(rounds)
-    labels = setup.game.agents.labels() if setup.game.agents.total <= 1000 else ()
-    names = labels if len(labels) == society.agents else [f"agent-{i + 1}" for i in range(society.agents)]  # fmt: skip
+    names = setup.game.agents.labels()
+    if len(names) < society.agents:  # types: one row stands for several
+        names = tuple(f"agent-{i + 1}" for i in range(society.agents))
     with Log(log, setup.key(society), setup.game.groups.labels, names) as file:
         state = file.state() or society.begin()
         if state.round and note:
