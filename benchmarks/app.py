@@ -115,7 +115,7 @@ def measured(browser: Any, path: Path | None, *, with_map: bool) -> dict[str, An
         with served(path) as (address, began):
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(address)
-            page.wait_for_function("document.querySelector('#served-chart .mark')")
+            page.wait_for_selector("#served-chart .mark")
             page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
             first.append(time.perf_counter() - began)
             if number == 0:

@@ -101,7 +101,10 @@ def _sliders(game: AlignmentGame) -> list[dict[str, Any]]:
         met = game.term(Diversity)
         gamma = 0.0 if met is None else mean(met)
         top = _nice(max(5.0 * abs(gamma), 5.0 * beta))
-        out.append(_slider("diversity", "γ", gamma, min(-_nice(beta), 2 * gamma), top))
+        low = min(-_nice(beta), 2 * gamma)
+        # Where agents herd a cell may have many equilibria and takes its time.
+        made = _slider("diversity", "γ", gamma, low, top)
+        out.append({**made, "map_low": low if gamma < 0 else 0.0})
     own = game.term(Variety)
     if own is not None:
         out.append(_slider("variety", "ρ", mean(own), 0.0, _nice(5.0 * max(mean(own), 0.2))))
