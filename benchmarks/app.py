@@ -126,7 +126,7 @@ def measured(browser: Any, path: Path | None, *, with_map: bool) -> dict[str, An
                     page.wait_for_timeout(2000)
                     ask = {"id": "weight-consistency", "moves": MAPS, "what": "map"}
                     # The page waits for the slider to rest before it asks for a map.
-                    script = (Path(__file__).parents[1] / "src/equipoise/app/page/app.js")
+                    script = Path(__file__).parents[1] / "src/equipoise/app/page/app.js"
                     rest = int(re.search(r"RESTING = (\d+)", script.read_text())[1])  # type: ignore[index]
                     times = [t - rest for t in page.evaluate(MEASURE, ask)]
                     out["map_101x101"] = {**spread(times), "rest_ms": rest}
@@ -139,7 +139,6 @@ def measured(browser: Any, path: Path | None, *, with_map: bool) -> dict[str, An
 
 def main() -> None:
     from playwright.sync_api import sync_playwright
-
     from tests.app.browser import launched
 
     with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:

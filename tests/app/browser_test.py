@@ -21,10 +21,10 @@ from equipoise.game.gamefile import load_game, save_game
 from tests.app.browser import NO_BROWSER, dashboard, launched
 
 HOSTILE = (
-    "<script>window.hacked=1</script><img src=x onerror=\"window.hacked=2\">",
+    '<script>window.hacked=1</script><img src=x onerror="window.hacked=2">',
     "javascript:window.hacked=3 \u202egnp.exe \u05e9\u05dc\u05d5\u05dd",
     "W" * 100_000,
-    "=HYPERLINK(\"http://x\") {{7*7}} ${window.hacked=4} $\\frac12$",
+    '=HYPERLINK("http://x") {{7*7}} ${window.hacked=4} $\\frac12$',
 )
 AGENTS = ["<svg onload=window.hacked=5>", "\u2067" + "m" * 100_000, "'\"><b>"]
 
@@ -117,7 +117,9 @@ def test_everything_is_done_from_the_keyboard(browser: Any, toy: str) -> None:
         assert at is not None
         page.keyboard.press("Enter")
         page.wait_for_timeout(400)
-        assert float(page.input_value("#weight-attractiveness")) == pytest.approx(float(at[1]), rel=0.01)
+        assert float(page.input_value("#weight-attractiveness")) == pytest.approx(
+            float(at[1]), rel=0.01
+        )
         # Tab reaches every control without a trap.
         page.keyboard.press("Escape")
         seen = set()
@@ -222,13 +224,19 @@ def test_hostile_names_run_nothing_and_break_nothing(browser: Any, hostile: str,
         page.get_by_role("button", name="Find plans").click()
         page.wait_for_selector("#find:not([disabled])", timeout=30_000)
         assert page.evaluate("window.hacked") is None
-        assert page.evaluate("document.querySelectorAll('img:not([alt=\"\"]), iframe, object').length") == 0
+        assert (
+            page.evaluate("document.querySelectorAll('img:not([alt=\"\"]), iframe, object').length")
+            == 0
+        )
         assert page.evaluate("document.scripts.length") == 1
         assert page.evaluate("[...document.querySelectorAll('a')].every((a) => a.hash)")
         assert page.evaluate("document.documentElement.scrollWidth") <= wide
         # No text may run out of its card.
-        assert page.evaluate("""[...document.querySelectorAll('.card')].filter((card) =>
-            card.scrollWidth > card.clientWidth + 1).map((card) => card.className)""") == []
+        assert (
+            page.evaluate("""[...document.querySelectorAll('.card')].filter((card) =>
+            card.scrollWidth > card.clientWidth + 1).map((card) => card.className)""")
+            == []
+        )
         text = page.locator("main").inner_text()
         assert "<script>window.hacked=1</script>" in text
         assert "\u202e" not in text

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,7 +31,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def sent(
-    address: str, path: str, method: str = "POST", body: bytes = b"{}", **headers: str
+    address: str, path: str, method: str = "POST", *, body: bytes = b"{}", **headers: Any
 ) -> tuple[int, dict[str, str], bytes]:
     place = urlsplit(address).netloc
     connection = http.client.HTTPConnection(place, timeout=20)
@@ -54,7 +55,7 @@ def test_its_own_page_may_ask(address: str) -> None:
     {"Host": "evil.example"}, {"Host": "evil.example:8420"}, {"Origin": "http://evil.example"},
     {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"}, {"Host": "127.0.0.1.evil.example"},
 ])  # fmt: skip
-def test_other_hosts_and_pages_may_not(address: str, path: str, headers: dict[str, str]) -> None:
+def test_other_hosts_and_pages_may_not(address: str, path: str, headers: dict[str, Any]) -> None:
     method = "POST" if path.startswith("/api") else "GET"
     assert sent(address, path, method, **headers)[0] == 403
 

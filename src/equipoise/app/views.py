@@ -20,7 +20,6 @@ from equipoise.estimate import percentile_interval
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.terms import (
     Attractiveness,
-    AudienceShare,
     Consistency,
     Diversity,
     KLConsistency,
@@ -289,13 +288,11 @@ def _said(found: Equilibrium, view: dict[str, Any]) -> list[str]:
     out = []
     gone = named["excluded"]
     if gone:
-        share = sum(
-            float(m) for m, v in zip(groups.shares, view["verdicts"], strict=True)
-            if v == "excluded"
-        )  # fmt: skip
-        total = f", together {percent(share)} of the public" if len(gone) > 1 else " of the public"
-        text = f"Left out: {listed(gone)}{total}."
-        out.append(text if len(gone) > 1 else f"Left out: {gone[0].removesuffix(')')} of the public).")
+        share = float(groups.shares[np.array(view["verdicts"]) == "excluded"].sum())
+        text = f"Left out: {listed(gone)}, together {percent(share)} of the public."
+        if len(gone) == 1:
+            text = f"Left out: {gone[0].removesuffix(')')} of the public)."
+        out.append(text)
     elif not named["undecided"] and not named["on the boundary"]:
         out.append("Nobody is left out.")
     else:
