@@ -59,7 +59,7 @@ def test_a_question_is_drawn_with_its_intervals() -> None:
     drawn = [float(np.asarray(line.get_xdata()).ravel()[0]) for line in dots]
     q = panel.answers.question_index("natenvir")
     assert drawn == pytest.approx(panel.answers.shares[:, q].T.ravel())
-    ends = [np.asarray(line.get_xdata()) for line in axes.lines if np.size(line.get_xdata()) == 2]
+    ends = [np.asarray(line.get_xdata()) for line in axes.lines if line.get_linewidth() == 5]
     assert all(low <= value <= high for value, (low, high) in zip(drawn, ends, strict=True))
     # Without a question: the one on which groups differ most.
     assert "environment" in eq.plots.panel(panel).get_title(loc="left")
@@ -71,7 +71,8 @@ def test_a_question_is_drawn_with_its_intervals() -> None:
     lambda: eq.plots.plan(compare_levers(catalogue("toy"), [eq.levers.Prices()], eq.Goal(0.05))),
     lambda: eq.plots.path(dynamics(catalogue("toy"), steps=5)),
     lambda: eq.plots.exclusion(eq.exclusion(eq.solve(catalogue("toy")), below=0.02)),
-    lambda: eq.plots.critical(eq.critical_incentives(("a", "b", "c"), [0.5, 0.35, 0.15], [1 / 3] * 3)),
+    lambda: eq.plots.critical(
+        eq.critical_incentives(("a", "b", "c"), [0.5, 0.35, 0.15], [1 / 3] * 3)),
 ])  # fmt: skip
 def test_every_figure_returns_axes_that_belong_to_no_pyplot(draw: Callable[[], Any]) -> None:
     import sys

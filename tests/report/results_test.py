@@ -65,7 +65,7 @@ def laws() -> Any:
     from equipoise.measure import AnswerLaws
 
     shares = [[[0.8, 0.2]] * 3, [[0.3, 0.7]] * 3, [[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]]]
-    return AnswerLaws(HOSTILE, ("x", "y", "z"), (("no", "yes"),) * 3, shares)
+    return AnswerLaws(HOSTILE, ("x", "y", "z"), (("no", "yes"),) * 3, np.array(shares))
 
 
 def audited() -> Any:
