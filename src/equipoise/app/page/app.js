@@ -8,7 +8,7 @@ import { PhaseMap } from "./map.js";
 import { Plans } from "./plans.js";
 
 const TAB = Math.random().toString(36).slice(2);
-const RESTING = 180; // milliseconds without a move, after which the slower parts follow
+const RESTING = 120; // milliseconds without a move, after which the slower parts follow
 
 export const state = { opened: null, set: null, found: null, axes: null, map: null, chances: null, back: [], question: 0 };
 
