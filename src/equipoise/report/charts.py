@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["critical", "exclusion", "map", "panel", "path", "plan", "profile"]
 
-LATER = {"realisation": "realise_plots", "simulation": "simulate_plots"}
+LATER = {"realisation": "realisation_plots", "simulation": "simulate_plots"}
 """Figures of rooms that come with their own extras, found when they are asked for."""
 
 MOST_BARS = 12
@@ -235,9 +235,7 @@ def path(found: Path, *, start: int = 0, below: float = 0.0) -> Axes:
     return path_plots.path(found, start=start, below=below)
 
 
-def panel(
-    found: Panel, question: str | None = None, *, level: float = 0.95, seed: int = 0
-) -> Axes:
+def panel(found: Panel, question: str | None = None, *, level: float = 0.95, seed: int = 0) -> Axes:
     """Draw what people answered to one question: the share of each group that chose each option.
 
     Parameters
