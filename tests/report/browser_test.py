@@ -63,14 +63,21 @@ def chromium() -> Iterator[Any]:
 def faults(chromium: Any, page: Path, width: int, scheme: str) -> list[str]:
     """Return what a page did that a report must not do."""
     found: list[str] = []
+
+    def asked(dialog: Any) -> None:
+        found.append("dialog")
+        dialog.dismiss()
+
     tab = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     tab.on("console", lambda message: found.append(f"console: {message.text}"))
     tab.on("pageerror", lambda error: found.append(f"error: {error}"))
-    tab.on("dialog", lambda dialog: (found.append("dialog"), dialog.dismiss()))
-    tab.on("request", lambda asked: found.append(asked.url))
+    tab.on("dialog", asked)
+    tab.on("request", lambda request: found.append(request.url))
     tab.goto(page.as_uri())
     found.remove(page.as_uri())
-    wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wide = tab.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     if wide > 0:
         found.append(f"{wide} px too wide")
     tab.close()

@@ -25,7 +25,8 @@ def report(
 ) -> None:
     """Write the HTML report of a study from its results.
 
-    With --pdf a Chromium, Chrome or Edge on this machine prints it; EQUIPOISE_BROWSER names another.
+    With --pdf a Chromium, Chrome or Edge on this machine prints it; the
+    environment variable EQUIPOISE_BROWSER may name another.
     """
     settings = Settings.read(context, json=json, quiet=quiet)
     if not directory.is_dir():
