@@ -14,7 +14,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "equipoise"
 
-BOTTOM = ("errors", "estimate", "engine", "display")
+BOTTOM = ("errors", "estimate", "engine", "display", "webguard")
 # From the top down; rooms of one row may not import each other.
 ROOMS = (
     ("cli",),

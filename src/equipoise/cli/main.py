@@ -101,8 +101,10 @@ def _app() -> typer.Typer:
         models,
         new,
         panel,
+        realise_check,
         report,
         schema,
+        serve,
         solve,
         steer,
         store,
@@ -119,6 +121,7 @@ def _app() -> typer.Typer:
     app.command("compare")(compare.compare)
     app.command("measure")(measure.measure)
     app.command("audit")(audit.audit)
+    app.command("serve")(serve.serve)
     panels = _typer("What humans said: the survey panels that come with equipoise.")
     panels.command("list")(panel.list_)
     panels.command("show")(panel.show)
@@ -134,6 +137,9 @@ def _app() -> typer.Typer:
     stores.command("export")(store.export)
     stores.command("import")(store.import_)
     app.add_typer(stores, name="store")
+    realised = _typer("From a mixture to behaviour: models that answer as groups of people do.")
+    realised.command("check")(realise_check.check)
+    app.add_typer(realised, name="realise")
     studies = _typer("One file, the whole path from people to a report.")
     studies.command("run")(study.run)
     app.add_typer(studies, name="study")

@@ -24,7 +24,6 @@ from equipoise.errors import BadInput, NotSolved
 
 if TYPE_CHECKING:
     from equipoise.equilibrium.outcome import Equilibrium
-    from equipoise.game.agents import Agents
     from equipoise.game.alignment_game import AlignmentGame
     from equipoise.inclusion.exclusion import ExclusionReport
 
@@ -135,14 +134,6 @@ def _check_out(out: Path | None, rows: int) -> None:
         raise BadInput(f"--out: there is no folder {out.parent}; make it first")
 
 
-def _agents(agents: Agents) -> Any:
-    if agents.names is None:
-        return agents.total
-    if agents.typed:
-        return dict(zip(agents.names, agents.counts.tolist(), strict=True))
-    return list(agents.names)
-
-
 def _profile(equilibrium: Equilibrium) -> dict[str, Any]:
     rows = len(equilibrium.profile)
     return {
@@ -162,7 +153,7 @@ def _answer(equilibrium: Equilibrium) -> dict[str, Any]:
     return {
         "outcome": equilibrium.outcome.name,
         "groups": list(equilibrium.game.groups.labels),
-        "agents": _agents(equilibrium.game.agents),
+        "agents": equilibrium.game.agents.plain(),
         **_profile(equilibrium),
         "gap": certificate.gap.tolist(),
         "regret": certificate.regret.tolist(),

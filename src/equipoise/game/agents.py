@@ -103,6 +103,20 @@ class Agents:
         """Whether some row stands for more than one agent."""
         return self.total > len(self)
 
+    def plain(self) -> list[str] | dict[str, int] | int:
+        """Return what `Agents` takes, as plain JSON values.
+
+        Examples
+        --------
+        >>> Agents({"model-a": 40000, "model-b": 7}).plain()
+        {'model-a': 40000, 'model-b': 7}
+        """
+        if self.names is None:
+            return self.total
+        if self.typed:
+            return dict(zip(self.names, self.counts.tolist(), strict=True))
+        return list(self.names)
+
     def label(self, row: int) -> str:
         """Return the label of a row; unnamed agents are agent-1, agent-2, …"""
         return self.names[row] if self.names is not None else f"agent-{row + 1}"

@@ -134,6 +134,8 @@ class Plan:
         after = self.after.certificate
         return {
             "lever": self.lever.name,
+            "groups": list(self.after.game.groups.labels),
+            "agents": self.after.game.agents.plain(),
             "goal": self.goal.words(self.before.game),
             "change": dict(self.change),
             "setting": self.setting.tolist(),

@@ -60,6 +60,11 @@ def _started(settings: dict[str, Any]) -> str:
     params.offline = True
     params.endpoint_slots = False
     params.verbosity = 1
+    if settings["adapters"]:
+        # A request that names none gets none: llama.cpp's own default would be all of them.
+        params.lora_adapters = [
+            xllamacpp.CommonAdapterLoraInfo(path, 0.0) for path in settings["adapters"]
+        ]
     global _server
     _server = xllamacpp.Server(params)
     return str(_server.listening_address)

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import queue
 import subprocess
@@ -18,12 +19,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, final
 
 from equipoise.display import shortened
-from equipoise.errors import BadInput, EquipoiseError, MissingExtra
+from equipoise.errors import BadInput, EquipoiseError, MissingExtra, nearest
 from equipoise.llm.backend import Capabilities
 from equipoise.llm.openai_http import Endpoint, OpenAIHTTP
 
@@ -38,7 +40,7 @@ class ServerFailed(EquipoiseError, RuntimeError):
 
 
 def gguf_digest(path: Path) -> str:
-    """Return the sha256 of a model file.
+    """Return the sha256 of a model file or an adapter file.
 
     Raises
     ------
@@ -78,6 +80,9 @@ class LocalServer:
         Seconds the model may take to load.
     digest : str
         The file's sha256 where it is known; default: read it.
+    adapters : mapping of label to Path
+        LoRA adapters in GGUF, made for this model. All are held beside one copy of the model; a
+        request says which it wants (`backend`), and without saying so gets none.
 
     Raises
     ------
@@ -97,6 +102,7 @@ class LocalServer:
         log: Path | None = None,
         patience: float = 300.0,
         digest: str = "",
+        adapters: Mapping[str, Path] | None = None,
     ) -> None:
         if not 1 <= slots <= 64 or context < 16:
             raise BadInput("local server: slots lie between 1 and 64, context is at least 16")
@@ -112,6 +118,8 @@ class LocalServer:
         self.log = log
         self.patience = patience
         self.digest = digest or gguf_digest(model)
+        self.adapters = dict(adapters or {})
+        self.adapter_digests = {k: gguf_digest(path) for k, path in self.adapters.items()}
         self.address = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._words: IO[bytes] | None = None
@@ -136,7 +144,12 @@ class LocalServer:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What is asked: the file, not the port; known before the server runs."""
+        """What can be asked: the files, not the port; known before the server runs."""
+        adapters = {"adapters": dict(self.adapter_digests)} if self.adapters else {}
+        return self._base | adapters
+
+    @property
+    def _base(self) -> dict[str, Any]:
         return {
             "kind": "llama.cpp",
             "sha256": self.digest,
@@ -154,12 +167,46 @@ class LocalServer:
             free=True,
         )
 
-    def backend(self) -> OpenAIHTTP:
-        """Return the backend that asks this server."""
+    def scales(self, adapter: str | Mapping[str, float] = "") -> tuple[float, ...]:
+        """Return the scale of every adapter, in the order in which they were given.
+
+        Parameters
+        ----------
+        adapter : str or mapping of label to float
+            One adapter in full; several, each with its scale (their weight changes are added:
+            interpolation of weights, which is no mixture of what the models say); "" for none.
+
+        Raises
+        ------
+        BadInput
+            An unknown label; a scale that is not a number.
+        """
+        chosen = {adapter: 1.0} if isinstance(adapter, str) else dict(adapter)
+        chosen.pop("", None)
+        for label, scale in chosen.items():
+            if label not in self.adapters:
+                known = nearest(label, tuple(self.adapters)) if self.adapters else "there are none"
+                raise BadInput(f'adapter: there is no "{label}"; {known}')
+            if not math.isfinite(scale):
+                raise BadInput(f"adapter: the scale of {label} is {scale}; write a number")
+        return tuple(float(chosen.get(label, 0.0)) for label in self.adapters)
+
+    def backend(self, adapter: str | Mapping[str, float] = "") -> OpenAIHTTP:
+        """Return the backend that asks this server, with adapters as `scales` takes them.
+
+        Its identity names the adapters in use by their files; without any it is that of the model
+        file alone, because an adapter at scale 0 changes no number.
+        """
+        scales = self.scales(adapter)
+        used = {
+            label: {"sha256": self.adapter_digests[label], "scale": scale}
+            for label, scale in zip(self.adapters, scales, strict=True)
+            if scale
+        }
         return OpenAIHTTP(
-            Endpoint(f"{self.address}/v1", "local", flavour="llama.cpp"),
+            Endpoint(f"{self.address}/v1", "local", flavour="llama.cpp", lora=scales),
             capabilities=self.capabilities,
-            identity=self.identity,
+            identity=self._base | ({"adapters": used} if used else {}),
         )
 
     @property
@@ -189,6 +236,7 @@ class LocalServer:
             "slots": self.slots,
             "context": self.context,
             "threads": self.threads,
+            "adapters": [str(path.resolve()) for path in self.adapters.values()],
             "parent": os.getpid(),
         }
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)

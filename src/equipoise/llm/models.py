@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -22,7 +22,15 @@ from equipoise.llm.backend import Backend, Capabilities
 from equipoise.llm.local_server import LocalServer, gguf_digest
 from equipoise.llm.openai_http import Endpoint, OpenAIHTTP
 
-__all__ = ["Known", "add_model", "cache_folder", "known_models", "model_named", "open_model"]
+__all__ = [
+    "Known",
+    "add_model",
+    "cache_folder",
+    "known_models",
+    "local_server",
+    "model_named",
+    "open_model",
+]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -214,15 +222,43 @@ def open_model(
     if known.url:
         yield OpenAIHTTP(endpoint_of(known), capabilities=known.capabilities)
         return
+    with local_server(name, slots=slots, context=context, threads=threads) as server:
+        yield server.backend()
+
+
+def local_server(
+    name: str,
+    *,
+    adapters: Mapping[str, Path] | None = None,
+    slots: int = 1,
+    context: int = 2048,
+    threads: int = 0,
+) -> LocalServer:
+    """Return the server, not yet started, of a model whose file is on this machine.
+
+    Parameters
+    ----------
+    name : str
+        A name of `known_models`.
+    adapters, slots, context, threads
+        As for `LocalServer`.
+
+    Raises
+    ------
+    BadInput
+        No such model, it is an address, or its file has changed since it was added.
+    """
+    known = model_named(name)
+    if not known.gguf:
+        raise BadInput(f"model {name} is an address; adapters need a model file on this machine")
     path = Path(known.gguf)
     if not path.is_file():
         raise BadInput(f"{path}: the file of model {name} is gone; pull or add it again")
     if path.stat().st_size != known.size:
         raise BadInput(f"{path}: the file of model {name} has changed; add it again")
-    with LocalServer(
-        path, slots=slots, context=context, threads=threads, digest=known.sha256
-    ) as server:
-        yield server.backend()
+    return LocalServer(
+        path, slots=slots, context=context, threads=threads, digest=known.sha256, adapters=adapters
+    )
 
 
 def endpoint_of(known: Known) -> Endpoint:

@@ -60,6 +60,8 @@ class Endpoint:
         Seconds for one whole call, slow drips included.
     body_limit : int
         Largest reply in bytes.
+    lora : tuple of float
+        Scales of the adapters a llama.cpp server holds, in its order; empty where it has none.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class Endpoint:
     flavour: str = "other"
     timeout: float = 600.0
     body_limit: int = 8_000_000
+    lora: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         checked_url(self.url, with_key=bool(self.key_env))
@@ -123,11 +126,7 @@ class OpenAIHTTP(Backend):
         self._capabilities = capabilities or Capabilities(
             chat=True, completions=True, chat_scores=20, completion_scores=20
         )
-        self._identity = identity or {
-            "kind": "http",
-            "url": endpoint.url,
-            "model": endpoint.model,
-        }
+        self._identity = identity or {"kind": "http", "url": endpoint.url, "model": endpoint.model}
         self._clients: dict[asyncio.AbstractEventLoop, httpx2.AsyncClient] = {}
         self._scored = False
         self._seen: OrderedDict[str, bytes] = OrderedDict()

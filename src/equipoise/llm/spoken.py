@@ -56,6 +56,9 @@ def body_of(request: Request, endpoint: Endpoint, alternatives: int) -> dict[str
         )
     if endpoint.flavour == "llama.cpp":
         body["cache_prompt"] = False
+        if endpoint.lora:
+            # The whole list: what is not named would keep the scale the server began with.
+            body["lora"] = [{"id": i, "scale": scale} for i, scale in enumerate(endpoint.lora)]
     if request.reasoning != "default":
         body |= _thinking(request.reasoning, endpoint.flavour)
     return body
