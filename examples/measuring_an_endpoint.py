@@ -42,7 +42,7 @@ def main(url: str, model: str = "", key_env: str = "") -> None:
     print(found.randomness.verdict + ",", found.randomness.driven_by)
     for group, weight in found.alignment.items():
         print(f"  {group:13} {weight.value:.2f}  [{weight.low:.2f}, {weight.high:.2f}]")
-    print("asked", sum(phase.sent for phase in measured.phases), "calls")
+    print("asked", sum(phase.spent.calls for phase in measured.phases), "calls")
     game = measured.write(Path())
     print(f"{game}: equipoise solve {game}")
 

@@ -6,7 +6,8 @@ The file has one row per person. Change the names of its columns below. It print
 
     400 people: left 32 %, middle 42 %, right 26 %
     left out: right
-    to give right a tenth of its size: pay 0.59 per unit of attention (least)
+    to give right a tenth of its size: pay 0.59 per unit of attention
+    that is the least payment
     less attention for: left, middle
 """
 
@@ -47,8 +48,8 @@ def main(file: Path = FILE) -> None:
         return
     plan = eq.steer(game, floors={group: 0.1 * shares[group] for group in out})
     for group, price in plan.change.items():
-        least = plan.leastness.word
-        print(f"to give {group} a tenth of its size: pay {price:.2f} per unit of attention ({least})")
+        print(f"to give {group} a tenth of its size: pay {price:.2f} per unit of attention")
+        print(f"that is the {plan.leastness.word} payment")
     print("less attention for:", ", ".join(plan.losers))
 
 

@@ -7,7 +7,7 @@ import io
 import runpy
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,24 +41,24 @@ Arguments = Callable[[], contextlib.AbstractContextManager[list[str]]]
 
 
 @contextlib.contextmanager
-def nothing() -> object:
+def nothing() -> Iterator[list[str]]:
     yield []
 
 
 @contextlib.contextmanager
-def fewer_agents() -> object:
+def fewer_agents() -> Iterator[list[str]]:
     """A tenth of a million: the same code in a tenth of the time."""
     yield ["100000"]
 
 
 @contextlib.contextmanager
-def a_server() -> object:
+def a_server() -> Iterator[list[str]]:
     people = as_people(load_panel("gss2018", groups=3), default="conservative")
     with answering(people) as server:
         yield [server.url, "m"]
 
 
-GIVEN = {"a_million_agents": fewer_agents, "measuring_an_endpoint": a_server}
+GIVEN: dict[str, Arguments] = {"a_million_agents": fewer_agents, "measuring_an_endpoint": a_server}
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 
 
@@ -67,7 +67,7 @@ def test_a_script_prints_what_its_head_says(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with GIVEN.get(script.stem, nothing)() as arguments:  # type: ignore[attr-defined]
+    with GIVEN.get(script.stem, nothing)() as arguments:
         check(script, arguments, monkeypatch)
 
 
