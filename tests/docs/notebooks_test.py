@@ -30,7 +30,7 @@ def test_stored_outputs_are_what_cells_print(
 ) -> None:
     """If this fails: python -m tools.notebooks."""
     if not hasattr(eq, "plots"):
-        pytest.skip("figures as an API are not in this version")
+        pytest.skip("the notebooks show `plots`, which this version has not")
     mpl.use("Agg")
     monkeypatch.chdir(tmp_path)
     assert stale(read(path)) == []
