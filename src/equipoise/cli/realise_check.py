@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
+WIDE = 0.5
+
 
 def check(
     context: typer.Context,
@@ -114,6 +116,11 @@ def _text(found: Checked) -> str:
         "inside: targets whose weight lies in its 95 % interval; distance: mean total variation "
         "between the route's answers and the target mixture; calls: model calls a token.",
     ]  # fmt: skip
+    if max(row["interval"] for row in rows) > WIDE:
+        lines.append(
+            f"An interval wider than {WIDE:g} says little; raise --sheets, or the groups' models "
+            "answer too much alike."
+        )
     if stand:
         lines += [
             "",

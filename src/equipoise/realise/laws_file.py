@@ -105,6 +105,8 @@ def _surveyed(data: dict[str, Any]) -> Surveyed:
         for q in data["questions"]
     )
     options = tuple(q.options for q in questions)
+    if [len(rows) for rows in data["people"]] != [len(questions)] * len(groups):
+        raise ValueError("people")
     shares = np.zeros((len(groups), len(questions), max(map(len, options))))
     for k, rows in enumerate(data["people"]):
         for q, row in enumerate(rows):

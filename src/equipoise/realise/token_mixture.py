@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.errors import BadInput
-from equipoise.llm.openai_http import OpenAIHTTP
+from equipoise.llm.openai_http import Endpoint, OpenAIHTTP
 
 __all__ = ["GroupTokens", "LlamaTokens", "Mixed", "bayes_response"]
 
@@ -31,6 +31,11 @@ FloatArray = NDArray[np.float64]
 
 FORCING = 1e5
 """A logit bias no other token can beat."""
+
+
+LONGEST_REPLY = 64_000_000
+EVERY = 10**6
+"""More alternatives than any vocabulary has."""
 
 
 class GroupTokens(Protocol):
@@ -122,12 +127,12 @@ class LlamaTokens:
     def __init__(
         self, backend: OpenAIHTTP, scales: Sequence[tuple[float, ...]], prompt: Sequence[int]
     ) -> None:
-        url = backend.endpoint.url.removesuffix("/v1")
-        self._server = OpenAIHTTP(type(backend.endpoint)(url, "local", flavour="llama.cpp"))
+        self._server = _native(backend)
         self._scales = [
             [{"id": i, "scale": s} for i, s in enumerate(row)] for row in scales
         ]  # fmt: skip
         self._prompt = list(prompt)
+        self._plain = -1
 
     async def close(self) -> None:
         """Close the connections."""
@@ -136,30 +141,50 @@ class LlamaTokens:
     async def draw(self, group: int, said: tuple[int, ...], seed: int) -> tuple[int, float, bool]:
         """As `GroupTokens` says."""
         reply = await self._one(group, said, {"seed": seed, "samplers": ["temperature"]})
-        found = reply["completion_probabilities"][0]
-        return int(found["id"]), float(found["logprob"]), reply.get("stop_type") == "eos"
+        token = int(reply["tokens"][0])
+        log = _own(reply, token)
+        if log is None:
+            log = await self._in_whole(group, said, token)
+        return token, log, reply.get("stop_type") == "eos"
 
     async def judge(self, group: int, said: tuple[int, ...], token: int) -> float:
         """As `GroupTokens` says."""
         reply = await self._one(group, said, {"logit_bias": [[token, FORCING]]})
-        found = reply["completion_probabilities"][0]
-        if int(found["id"]) != token:
+        if [int(t) for t in reply["tokens"]] != [token]:
             raise BadInput(f"the server did not take token {token}; it cannot judge tokens")
-        return float(found["logprob"])
+        log = _own(reply, token)
+        return await self._in_whole(group, said, token) if log is None else log
+
+    async def response(self, group: int, *, longest: int, seed: int) -> tuple[int, ...]:
+        """Return what one group's model says by itself, as routing lets it."""
+        more = {"seed": seed, "samplers": ["temperature"], "n_predict": longest}
+        return tuple(int(token) for token in (await self._one(group, (), more))["tokens"])
+
+    async def _in_whole(self, group: int, said: tuple[int, ...], token: int) -> float:
+        """Find a token in the whole vocabulary.
+
+        Of a token that is part of a character llama.cpp says nothing when it is the last.
+        """
+        if self._plain < 0:
+            found = await self._server.raw("/tokenize", {"content": "a"})
+            self._plain = int(found["tokens"][-1])
+        more = {"logit_bias": [[self._plain, FORCING]], "n_probs": EVERY}
+        reply = await self._one(group, said, more)
+        every = reply["completion_probabilities"][0]["top_logprobs"]
+        return next((float(one["logprob"]) for one in every if one["id"] == token), -math.inf)
 
     async def _one(
         self, group: int, said: tuple[int, ...], more: Mapping[str, Any]
     ) -> dict[str, Any]:
         return await self._server.raw("/completion", {
             "prompt": [*self._prompt, *said], "n_predict": 1, "n_probs": 1, "temperature": 1.0,
-            "cache_prompt": False, "lora": self._scales[group], **more,
+            "cache_prompt": False, "return_tokens": True, "lora": self._scales[group], **more,
         })  # fmt: skip
 
     @staticmethod
     async def tokens_of(backend: OpenAIHTTP, messages: Sequence[Mapping[str, str]]) -> list[int]:
         """Return the tokens of a conversation as the server's chat template writes it."""
-        url = backend.endpoint.url.removesuffix("/v1")
-        server = OpenAIHTTP(type(backend.endpoint)(url, "local", flavour="llama.cpp"))
+        server = _native(backend)
         try:
             written = await server.raw("/apply-template", {"messages": list(messages)})
             found = await server.raw("/tokenize", {
@@ -168,3 +193,15 @@ class LlamaTokens:
         finally:
             await server.close()
         return [int(token) for token in found["tokens"]]
+
+
+def _native(backend: OpenAIHTTP) -> OpenAIHTTP:
+    """Return the same server by its own endpoints; a whole vocabulary is a long reply."""
+    url = backend.endpoint.url.removesuffix("/v1")
+    return OpenAIHTTP(Endpoint(url, "local", flavour="llama.cpp", body_limit=LONGEST_REPLY))
+
+
+def _own(reply: dict[str, Any], token: int) -> float | None:
+    """Return the log-probability a reply gives of its token; None where it gives none."""
+    given = reply.get("completion_probabilities")
+    return float(given[0]["logprob"]) if given and int(given[0]["id"]) == token else None
