@@ -108,9 +108,9 @@ class LoraNet:
             # Only what is multiplied: what layers add up stays in float32, or their small
             # contributions would be rounded away.
             for module in self.model.modules():
-                if isinstance(module, torch.nn.Linear) and module is not self._inner.lm_head:
-                    if not module.weight.requires_grad:
-                        module.weight.data = module.weight.data.to(torch.bfloat16)
+                linear = isinstance(module, torch.nn.Linear) and module is not self._inner.lm_head
+                if linear and not module.weight.requires_grad:
+                    module.weight.data = module.weight.data.to(torch.bfloat16)
 
     @property
     def parameters(self) -> dict[str, Any]:
