@@ -161,7 +161,7 @@ class Gateway:
             raise Refused(400, "personas need messages; use /v1/chat/completions", "no_persona")
         body = await read_body(receive, self.settings.max_body)
         served = self.served
-        asked = read_request(body, headers, served.targets.agents, chat=chat)
+        asked = read_request(body, headers, served, chat=chat)
         topic = served.topic(asked.topic)
         unit = asked.conversation
         if not self.settings.sticky:
