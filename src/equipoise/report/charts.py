@@ -235,9 +235,7 @@ def path(found: Path, *, start: int = 0, below: float = 0.0) -> Axes:
     return path_plots.path(found, start=start, below=below)
 
 
-def panel(
-    found: Panel, question: str | None = None, *, level: float = 0.95, seed: int = 0
-) -> Axes:
+def panel(found: Panel, question: str | None = None, *, level: float = 0.95, seed: int = 0) -> Axes:
     """Draw what people answered to one question: the share of each group that chose each option.
 
     Parameters

@@ -114,7 +114,8 @@ def in_short(found: Simulation) -> list[str]:
                     f" {r['group']} {met} its floor of {100 * r['floor']:.3g} %: "
                     f"{100 * r['coverage']:.2f} % [{100 * r['low']:.2f}, {100 * r['high']:.2f}]."
                 )
-        out.append(said)
+        order = "in the order predicted" if one.order_kept else "not in the order predicted"
+        out.append(f"{said} Groups predicted more than {one.width:g} apart came out {order}.")
     moved = found.changes_as_predicted
     if moved is not None:
         out.append(

@@ -18,10 +18,11 @@ from equipoise.game.alignment_game import AlignmentGame
 from equipoise.panels.panel import Panel
 from equipoise.simulate import learners
 from equipoise.simulate.bands import WHOLE
+from equipoise.simulate.comparison import compare
 from equipoise.simulate.laws import PostLaws
 from equipoise.simulate.log import Log
 from equipoise.simulate.loop import Phase, Society
-from equipoise.simulate.outcome import Simulation, settle
+from equipoise.simulate.outcome import Simulation
 from equipoise.simulate.prediction import Change, rules_of
 
 __all__ = ["BLOCK", "Setup", "simulate"]
@@ -35,7 +36,7 @@ BLOCK = 10
 LEAST = BLOCK * WHOLE
 """Rounds a phase needs for a band."""
 
-MOST_CELLS = 40_000_000
+MOST_CELLS = 12_000_000
 """Agents × replicates × groups beyond this would not fit into memory with their posts."""
 
 CODE = ("loop", "learners", "laws", "rules", "streams")
@@ -219,5 +220,7 @@ def simulate(
             raise KeyboardInterrupt(
                 f"interrupted: {kept.round if kept else 0:,} of {rounds:,} rounds are kept{where}"
             ) from None
-        return settle(setup.game, setup.plan, setup.panel, society, file, rounds,
-                      level=level, width=width)  # fmt: skip
+        return compare(
+            setup.game, setup.plan, setup.panel, society, file, rounds=rounds, level=level,
+            width=width,
+        )  # fmt: skip
