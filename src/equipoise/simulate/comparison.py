@@ -24,6 +24,9 @@ __all__ = ["compare"]
 
 FloatArray = NDArray[np.float64]
 
+SHOWN_POSTS = 8
+"""So many of the latest posts stand in a result."""
+
 COLUMNS = ("coverage", "top_weight", "readings", "agreed")
 
 
@@ -91,7 +94,7 @@ def compare(
             "seed": society.seed,
             "laws": society.laws.source,
         },
-        level, width, change,
+        level, width, change, tuple(log.posts(rounds, SHOWN_POSTS)),
     )  # fmt: skip
 
 

@@ -177,6 +177,8 @@ class Simulation:
     settings : mapping
     level, width : float
     change : Change or None
+    posts : tuple of (agent, group it was made for, question, answer, share of readers who agreed)
+        A few of the latest, of small populations.
     """
 
     groups: tuple[str, ...]
@@ -190,6 +192,7 @@ class Simulation:
     level: float
     width: float
     change: Change | None = None
+    posts: tuple[tuple[str, str, str, str, float], ...] = ()
 
     def __repr__(self) -> str:
         said = ", ".join(f"{one.name}: {one.verdict}" for one in self.phases)

@@ -201,7 +201,7 @@ def simulate(
     names = setup.game.agents.labels()
     if len(names) < society.agents:  # types: one row stands for several
         names = tuple(f"agent-{i + 1}" for i in range(society.agents))
-    with Log(log, setup.key(society), setup.game.groups.labels, names) as file:
+    with Log(log, setup.key(society), society.laws, names) as file:
         state = file.state() or society.begin()
         if state.round and note:
             note(f"{min(state.round, rounds):,} rounds of this setup are there already")
