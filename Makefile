@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: venv demo test lint types soak bench clean
+.PHONY: venv demo test lint types soak bench showcase docs clean
 
 venv: $(STAMP)
 
@@ -21,8 +21,8 @@ demo: venv
 	$(BIN)/equipoise study run studies/gss2018.toml --out out/gss2018
 
 lint: venv
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks tools examples
+	$(BIN)/ruff format --check src tests benchmarks tools examples
 
 types: venv
 	$(BIN)/mypy
@@ -41,5 +41,16 @@ bench: venv
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.readme
 
+# The worked study of docs/showcase.md: trains three groups, measures, steers, serves, audits. It
+# goes on where it was; about an hour on two cores.
+showcase: venv
+	$(BIN)/python -m pip install --quiet --prefer-binary -c constraints-train.txt -e '.[dev,train]'
+	$(BIN)/python -m tools.showcase
+
+# The documentation, as the tests build it: open site/index.html.
+docs: venv
+	$(BIN)/python -m tools.pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) out .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) out site .mypy_cache .ruff_cache .hypothesis

@@ -57,7 +57,9 @@ def _verbs(command: Any, path: str) -> list[tuple[str, Any]]:
 def _section(path: str, verb: Any) -> str:
     arguments = [p for p in verb.params if p.param_type_name == "argument"]
     options = [p for p in verb.params if p.param_type_name == "option" and p.name not in EVERYWHERE]
-    usage = " ".join([path, *(p.name.upper() for p in arguments), *(["[OPTIONS]"] if options else [])])
+    usage = " ".join(
+        [path, *(p.name.upper() for p in arguments), *(["[OPTIONS]"] if options else [])]
+    )
     out = [f"## `{path}`\n", f"```text\n{usage}\n```\n", _text(verb.help or "") + "\n"]
     hints = typing.get_type_hints(inspect.unwrap(verb.callback))
     rows = [(f"`{p.name.upper()}`", p) for p in arguments]

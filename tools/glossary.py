@@ -35,7 +35,7 @@ MORE = (
     ("kernel", "how alike content for two groups is, from 0 to 1"),
     ("least", "proved: nothing cheaper reaches the goal; otherwise a plan is \"best found\""),
     ("lever", "what a plan may change: prices, anchors, diversity, caps, audience, entry"),
-    ("plan", "a setting of a lever that reaches a goal, solved afresh and certified, with who loses"),
+    ("plan", "a setting of a lever that reaches a goal, solved afresh, certified, with who loses"),
     ("profile", "the mixtures of all agents"),
     ("realisation", "how a mixture becomes behaviour: one model or adapter per group, and a mixer"),
     ("regret", "what an agent could really gain by moving alone"),

@@ -14,7 +14,10 @@ __all__ = ["survey"]
 PARTIES = {"left": 0.32, "middle": 0.43, "right": 0.25}
 QUESTIONS = {
     "taxes": (("raise", "keep", "cut"), ((0.6, 0.3, 0.1), (0.3, 0.5, 0.2), (0.1, 0.3, 0.6))),
-    "climate": (("more", "same", "less"), ((0.8, 0.15, 0.05), (0.55, 0.3, 0.15), (0.25, 0.4, 0.35))),  # fmt: skip
+    "climate": (
+        ("more", "same", "less"),
+        ((0.8, 0.15, 0.05), (0.55, 0.3, 0.15), (0.25, 0.4, 0.35)),
+    ),  # fmt: skip
     "housing": (("more", "same", "less"), ((0.7, 0.2, 0.1), (0.6, 0.3, 0.1), (0.4, 0.4, 0.2))),
 }
 """Question -> options, and each party's shares of them."""

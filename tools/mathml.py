@@ -20,7 +20,11 @@ from markdown.preprocessors import Preprocessor
 __all__ = ["Mathematics", "mathml"]
 
 BLOCK = re.compile(r"^(?P<indent> *)\$\$\n(?P<text>.*?)\n *\$\$ *$", re.M | re.S)
-DIRECTIVE = re.compile(r"^(?P<indent> *)\.\. math:: *(?P<first>[^\n]*)\n(?P<text>(?:(?P=indent) +[^\n]*\n|[ ]*\n)*)", re.M)  # fmt: skip
+DIRECTIVE = re.compile(
+    r"^(?P<indent> *)\.\. math:: *(?P<first>[^\n]*)\n"
+    r"(?P<text>(?:(?P=indent) +[^\n]*\n|[ ]*\n)*)",
+    re.M,
+)
 
 
 def mathml(latex: str, *, block: bool = False) -> str:
@@ -40,13 +44,13 @@ def mathml(latex: str, *, block: bool = False) -> str:
     return made
 
 
-class _Inline(InlineProcessor):
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str, int, int]:  # type: ignore[override]  # noqa: N802
+class _Inline(InlineProcessor):  # type: ignore[misc]  # Markdown has no types
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str, int, int]:
         made = self.md.htmlStash.store(mathml(m["text"]))
         return made, m.start(0), m.end(0)
 
 
-class _Blocks(Preprocessor):
+class _Blocks(Preprocessor):  # type: ignore[misc]
     def run(self, lines: list[str]) -> list[str]:
         text = "\n".join(lines) + "\n"
         # Fenced code has been put aside before (it has a higher priority).
@@ -64,19 +68,21 @@ class _Blocks(Preprocessor):
         return f"\n{indent}{made}\n\n"
 
 
-class Mathematics(Extension):
+class Mathematics(Extension):  # type: ignore[misc]
     """The extension: inline and block formulas of pages and of docstrings."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  # Markdown's own name
+    def extendMarkdown(self, md: Markdown) -> None:  # Markdown's own name
         """Register the processors."""
         md.preprocessors.register(_Blocks(md), "maths-blocks", 20)
         # Above backticks (190): a role has backticks of its own.
         md.inlinePatterns.register(_Inline(r":math:`(?P<text>[^`]+)`", md), "maths-role", 195)
         md.inlinePatterns.register(
-            _Inline(r"(?<![\\$\w])\$(?P<text>[^\s$](?:[^$\n]*[^\s$])?)\$(?![\d$])", md), "maths", 185
+            _Inline(r"(?<![\\$\w])\$(?P<text>[^\s$](?:[^$\n]*[^\s$])?)\$(?![\d$])", md),
+            "maths",
+            185,
         )
 
 
-def makeExtension(**settings: Any) -> Mathematics:  # noqa: N802  # Markdown's own name
+def makeExtension(**settings: Any) -> Mathematics:  # Markdown's own name
     """Return the extension, for `markdown_extensions`."""
     return Mathematics(**settings)

@@ -1,7 +1,7 @@
 """The generated pages of the documentation: CLI, game file, schemas, gallery.
 
-    python -m tools.pages            # write them again
-    python -m tools.pages --check    # exit code 1 where one is not current
+python -m tools.pages            # write them again
+python -m tools.pages --check    # exit code 1 where one is not current
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from equipoise.game import gamefile
 from equipoise.study import schema as study_schema
 from equipoise.study.reference import reference
 from tools.cli_page import cli_page
-from tools.game_file_page import game_file_page
 from tools.gallery import gallery
+from tools.game_file_page import game_file_page
 from tools.glossary import glossary
 
 __all__ = ["DOCS", "PAGES", "stale"]

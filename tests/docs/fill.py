@@ -34,6 +34,16 @@ class _Filling(shown.Session):
         return None
 
 
+def filled(text: str, lines: list[str]) -> str:
+    """Return a page with its first question mark replaced by these lines."""
+
+    def put(found: re.Match[str]) -> str:
+        indent = found[1] or ""
+        return "\n".join(indent + line for line in lines).rstrip()
+
+    return re.sub(r"(?m)^( *)\?$|(?<=  # )\?$", put, text, count=1)
+
+
 def fill(page: str) -> None:
     """Fill one page in place."""
     path = ROOT / page
@@ -49,12 +59,7 @@ def fill(page: str) -> None:
             os.chdir(ROOT)
             text = path.read_text(encoding="utf-8")
             for lines in session.answers:
-                text = re.sub(
-                    r"(?m)^( *)\?$|(?<=  # )\?$",
-                    lambda m, lines=lines: "\n".join((m[1] or "") + line for line in lines).rstrip(),
-                    text,
-                    count=1,
-                )
+                text = filled(text, lines)
             path.write_text(text, encoding="utf-8")
 
 

@@ -31,7 +31,10 @@ from equipoise.cli.main import run
 
 __all__ = ["Block", "Session", "blocks", "run_page"]
 
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+)(?P<rest>[^\n]*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)  # fmt: skip
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w+)(?P<rest>[^\n]*)\n(?P<text>.*?)^(?P=indent)```$",
+    re.M | re.S,
+)
 TITLE = re.compile(r'title="([^"]+)"')
 SAID = re.compile(r"^ *print\(.*\)\s+# (.*)$", re.M)
 MACHINE = ("make", "pip", "git", "source", "cd", "python", "jupyter", "export", "curl")
@@ -53,7 +56,8 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     """Return the fenced blocks of a page, in order."""
     text = page.read_text(encoding="utf-8")
-    found, end = [], 0
+    found: list[Block] = []
+    end = 0
     for match in FENCE.finditer(text):
         title = TITLE.search(match["rest"])
         line = text.count("\n", 0, match.start()) + 1
@@ -140,7 +144,8 @@ def _joined(lines: list[str]) -> str:
 
 def commands(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the commands of a console block, each with the lines shown below it."""
-    command, shown = "", []
+    command = ""
+    shown: list[str] = []
     for line in text.splitlines():
         if command.endswith("\\"):
             command = command[:-1] + line.strip()

@@ -1,4 +1,4 @@
-"""The site builds without a warning, fetches nothing from elsewhere, and its made pages are current."""
+"""The site builds without a warning and fetches nothing; its made pages are current."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, final
 
@@ -44,6 +45,13 @@ KEPT = 8
 TABS = 64
 
 
+def _open(path: Path | None, opening: Future[Source]) -> None:
+    try:
+        opening.set_result(open_anything(path))
+    except BaseException as error:  # noqa: BLE001  # whoever waits is told
+        opening.set_exception(error)
+
+
 @final
 class Api:
     """What is open, and what can be asked about it.
@@ -55,7 +63,10 @@ class Api:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.shelf = Shelf(open_anything(path))
+        opening: Future[Source] = Future()
+        # A thread of its own: the server starts, and the browser loads the page, meanwhile.
+        threading.Thread(target=_open, args=(path, opening), daemon=True).start()
+        self.shelf = Shelf(opening)
         self.uploads = Uploads()
         self._maps: OrderedDict[str, tuple[PhaseMap, list[Line]]] = OrderedDict()
         self._plans: OrderedDict[str, tuple[Source, Settings, Plan]] = OrderedDict()

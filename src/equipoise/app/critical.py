@@ -16,9 +16,7 @@ from equipoise.inclusion.critical import critical_incentives
 __all__ = ["critical_view"]
 
 
-def critical_view(
-    source: Source, settings: Settings, found: Equilibrium
-) -> dict[str, Any] | None:
+def critical_view(source: Source, settings: Settings, found: Equilibrium) -> dict[str, Any] | None:
     """Return the ratios with their intervals, and where the sliders are now (R6).
 
     Parameters
@@ -34,7 +32,7 @@ def critical_view(
         `law` is "ignored" where the ratios hold only for agents that ignore each other.
     """
     game = found.game
-    drawn, held, met = (game.term(k) for k in (Attractiveness, Consistency, Diversity))
+    drawn, held, met = game.term(Attractiveness), game.term(Consistency), game.term(Diversity)
     if drawn is None or held is None or held.metric is not None or settings.below > 0:
         return None
     if len(game.terms) > 2 + (met is not None) or drawn.values.ndim > 1 or held.anchor.ndim > 1:
@@ -45,7 +43,8 @@ def critical_view(
     law, other = _law(game, met, beta)
     draws = draws_at(source, settings, DRAWS)
     values = draws.get("attractiveness.values")
-    pair = None if values is None else (values, draws.get("consistency.anchor", held.anchor))
+    anchor = draws.get("consistency.anchor", held.anchor)
+    pair = None if values is None else (values, anchor)
     table = critical_incentives(
         game.groups.labels, drawn.values, held.anchor, draws=pair, other_curvature=other
     )

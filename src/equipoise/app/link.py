@@ -41,8 +41,11 @@ def write_link(source: Source, settings: Settings, view: Any) -> str:
         What the page wants to find again (map axes, question); plain values.
     """
     data: dict[str, Any] = {
-        "v": 1, "source": source.key, "set": settings.to_dict(), "view": view if _small(view) else {}
-    }  # fmt: skip
+        "v": 1,
+        "source": source.key,
+        "set": settings.to_dict(),
+        "view": view if _small(view) else {},
+    }
     game = game_to_dict(source.game)
     whole = _packed({**data, "title": shortened(source.title, 120), "game": game})
     return whole if len(whole) <= LONGEST else _packed(data)

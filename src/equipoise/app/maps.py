@@ -23,7 +23,16 @@ from equipoise.inclusion.map_result import PhaseMap
 from equipoise.inclusion.phase_map import phase_map
 from equipoise.report.palette import ramp
 
-__all__ = ["Superseded", "axes_of", "boundary_lines", "cell_game", "chances", "make_map", "map_view", "nearest"]
+__all__ = [
+    "Superseded",
+    "axes_of",
+    "boundary_lines",
+    "cell_game",
+    "chances",
+    "make_map",
+    "map_view",
+    "nearest",
+]
 
 FloatArray = NDArray[np.float64]
 Line = tuple[int, FloatArray]
@@ -65,12 +74,7 @@ def axes_of(given: Any, points: int, groups: Sequence[str]) -> tuple[Axis, Axis]
         one = given.get(key) if isinstance(given, dict) else None
         if not isinstance(one, dict) or not isinstance(one.get("name"), str):
             raise BadInput(f"{key}: write an axis with name, low and high")
-        low, high = one.get("low"), one.get("high")
-        for name, value in (("low", low), ("high", high)):
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise BadInput(f"{key}.{name}: it is not a number; write one")
-            if not math.isfinite(value):
-                raise BadInput(f"{key}.{name}: write a finite number")
+        low, high = (_end(f"{key}.{name}", one.get(name)) for name in ("low", "high"))
         if not high > low:
             raise BadInput(f"{key}: {low:g} to {high:g} is no range; write low below high")
         name, group = shortened(one["name"], 40), one.get("group")
@@ -80,6 +84,12 @@ def axes_of(given: Any, points: int, groups: Sequence[str]) -> tuple[Axis, Axis]
             name = f"{name}:{groups[group]}"
         out.append(Axis(name, np.linspace(low, high, points)))
     return out[0], out[1]
+
+
+def _end(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadInput(f"{name}: it is not a finite number; write one")
+    return float(value)
 
 
 def make_map(
@@ -191,9 +201,7 @@ def family_free(found: PhaseMap) -> bool:
     return bool((flat == flat[0]).all())
 
 
-def nearest(
-    found: PhaseMap, lines: list[Line], x: float, y: float
-) -> dict[str, Any] | None:
+def nearest(found: PhaseMap, lines: list[Line], x: float, y: float) -> dict[str, Any] | None:
     """Return the boundary nearest to a point, in parts of the ranges drawn, and the way along axes.
 
     Parameters

@@ -133,8 +133,8 @@ def opened_plan(source: Source, settings: Settings, plan: Plan) -> Source:
 
 def _fits(game: AlignmentGame, name: str, array: Any) -> bool:
     if name == "groups":
-        return array.shape[1:] == game.groups.shares.shape
+        return bool(array.shape[1:] == game.groups.shares.shape)
     section, _, key = name.partition(".")
     term = next((t for t in game.terms if t.field == section), None)
     value = getattr(term, key, None)
-    return value is not None and array.shape[1:] == value.shape
+    return bool(value is not None and array.shape[1:] == value.shape)

@@ -193,19 +193,22 @@ def serve(
     MissingExtra
         The extra "app" is not installed.
     """
-    try:
-        import uvicorn
-    except ImportError:
-        raise MissingExtra("the dashboard", "app") from None
     listening = _listen(host, port)
     try:
         api = Api(path)
+        try:
+            import uvicorn
+        except ImportError:
+            raise MissingExtra("the dashboard", "app") from None
         hosts = [] if host in LOOPBACK else [host]
         app = make_app(api, hosts=hosts)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off",
                                 server_header=False)  # fmt: skip
+        if path is not None:
+            # What cannot be opened is said before an address is.
+            _ = api.shelf.first
         ready(address)
         if browser:
             # The socket already listens: a page that comes early waits in its queue.

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -213,12 +214,23 @@ def open_panel_table(panel: Mapping[str, Any], folder: Path, title: str) -> Sour
 
 @final
 class Shelf:
-    """The sources that are open, by key; the first stays, others go when they are too many."""
+    """The sources that are open, by key; the first stays, others go when they are too many.
 
-    def __init__(self, first: Source) -> None:
-        self.first = first
+    Parameters
+    ----------
+    first : Future of Source
+        Waited for when it is asked for, so that the page can be drawn meanwhile.
+    """
+
+    def __init__(self, first: Future[Source]) -> None:
+        self._first = first
         self._kept: OrderedDict[str, Source] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def first(self) -> Source:
+        """What was opened first."""
+        return self._first.result()
 
     def put(self, source: Source) -> Source:
         """Keep a source and return it."""

@@ -124,9 +124,7 @@ def outcomes(
     return _one_by_one(game, draws, below) if margins else None
 
 
-def _one_by_one(
-    game: AlignmentGame, draws: Mapping[str, FloatArray], below: float
-) -> Drawn | None:
+def _one_by_one(game: AlignmentGame, draws: Mapping[str, FloatArray], below: float) -> Drawn | None:
     ends = time.monotonic() + PATIENCE
     coverage, top, margins = [], [], []
     try:

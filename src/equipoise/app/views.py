@@ -20,7 +20,6 @@ from equipoise.estimate import percentile_interval
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.terms import (
     Attractiveness,
-    AudienceShare,
     Consistency,
     Diversity,
     KLConsistency,
@@ -101,7 +100,10 @@ def _sliders(game: AlignmentGame) -> list[dict[str, Any]]:
         met = game.term(Diversity)
         gamma = 0.0 if met is None else mean(met)
         top = _nice(max(5.0 * abs(gamma), 5.0 * beta))
-        out.append(_slider("diversity", "γ", gamma, min(-_nice(beta), 2 * gamma), top))
+        low = min(-_nice(beta), 2 * gamma)
+        # Where agents herd a cell may have many equilibria and takes its time.
+        made = _slider("diversity", "γ", gamma, low, top)
+        out.append({**made, "map_low": low if gamma < 0 else 0.0})
     own = game.term(Variety)
     if own is not None:
         out.append(_slider("variety", "ρ", mean(own), 0.0, _nice(5.0 * max(mean(own), 0.2))))
@@ -286,13 +288,11 @@ def _said(found: Equilibrium, view: dict[str, Any]) -> list[str]:
     out = []
     gone = named["excluded"]
     if gone:
-        share = sum(
-            float(m) for m, v in zip(groups.shares, view["verdicts"], strict=True)
-            if v == "excluded"
-        )  # fmt: skip
-        total = f", together {percent(share)} of the public" if len(gone) > 1 else " of the public"
-        text = f"Left out: {listed(gone)}{total}."
-        out.append(text if len(gone) > 1 else f"Left out: {gone[0].removesuffix(')')} of the public).")
+        share = float(groups.shares[np.array(view["verdicts"]) == "excluded"].sum())
+        text = f"Left out: {listed(gone)}, together {percent(share)} of the public."
+        if len(gone) == 1:
+            text = f"Left out: {gone[0].removesuffix(')')} of the public)."
+        out.append(text)
     elif not named["undecided"] and not named["on the boundary"]:
         out.append("Nobody is left out.")
     else:

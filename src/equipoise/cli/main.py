@@ -104,6 +104,8 @@ def _app() -> typer.Typer:
         models,
         new,
         panel,
+        realise,
+        realise_check,
         report,
         schema,
         serve,
@@ -141,6 +143,10 @@ def _app() -> typer.Typer:
     stores.command("export")(store.export)
     stores.command("import")(store.import_)
     app.add_typer(stores, name="store")
+    realised = _typer("From a mixture to behaviour: models that answer as groups of people do.")
+    realised.command("train")(realise.train)
+    realised.command("check")(realise_check.check)
+    app.add_typer(realised, name="realise")
     studies = _typer("One file, the whole path from people to a report.")
     studies.command("run")(study.run)
     app.add_typer(studies, name="study")

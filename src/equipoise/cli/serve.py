@@ -96,7 +96,8 @@ def serve(
             f"--host: {host} can be reached from other machines; add --key-env NAME_API_KEY, or "
             "leave --host out"
         )
-    from equipoise.realise.gateway import Gateway, GatewaySettings, jsonl
+    from equipoise.realise.gateway import Gateway, GatewaySettings
+    from equipoise.realise.gateway_ends import jsonl
     from equipoise.realise.gateway_pages import PlanFile, application
     from equipoise.realise.serving import bound_socket, run_server
     from equipoise.realise.targets import read_targets

@@ -28,7 +28,7 @@ from equipoise.llm.requests import (
     fingerprint,
 )
 
-__all__ = ["HFLocal"]
+__all__ = ["HFLocal", "chat_tokens", "load_weights"]
 
 
 @final
@@ -95,23 +95,7 @@ class HFLocal(Backend):
     def _load(self) -> None:
         if self._model is not None:
             return
-        import torch
-        import transformers
-
-        gguf = self.path.suffix == ".gguf"
-        where = str(self.path.parent if gguf else self.path)
-        settings: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        if gguf:
-            settings["gguf_file"] = self.path.name
-        try:
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(where, **settings)
-            if not gguf:
-                settings["use_safetensors"] = True
-            model = transformers.AutoModelForCausalLM.from_pretrained(
-                where, dtype=torch.float32, **settings
-            )
-        except (OSError, ValueError, KeyError) as error:
-            raise BadInput(f"{self.path}: it cannot be loaded ({str(error)[:200]})") from None
+        self._tokenizer, model = load_weights(self.path)
         self._model = model.eval()
         size = int(model.config.vocab_size)
         known = len(self._tokenizer)
@@ -122,11 +106,7 @@ class HFLocal(Backend):
             return list(self._tokenizer(prompt.text)["input_ids"])
         if not self._tokenizer.chat_template:
             raise BadInput(f"{self.path}: the model has no chat template; ask with a bare text")
-        turns = [{"role": m.role, "content": m.text} for m in prompt.messages]
-        text = self._tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=True
-        )
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return chat_tokens(self._tokenizer, prompt)
 
     def _logprobs(self, tokens: Sequence[int]) -> Any:
         """Return log-probabilities (positions, vocabulary) after each token."""
@@ -187,6 +167,44 @@ class HFLocal(Backend):
             text = text.split(stop)[0]
         finish = "length" if len(out) >= request.max_tokens else "stop"
         return Sample(text, finish, usage=Usage(len(tokens), len(out), counted=True))
+
+
+def load_weights(path: Path) -> tuple[Any, Any]:
+    """Return the tokenizer and the model, in float32, of a folder or one GGUF file.
+
+    A GGUF file is dequantised: its numbers differ from llama.cpp's, which rounds what it
+    multiplies, by about 0.1 nat on one prompt.
+
+    Raises
+    ------
+    BadInput
+        It cannot be loaded.
+    """
+    import torch
+    import transformers
+
+    gguf = path.suffix == ".gguf"
+    where = str(path.parent if gguf else path)
+    settings: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    if gguf:
+        settings["gguf_file"] = path.name
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **settings)
+        if not gguf:
+            settings["use_safetensors"] = True
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            where, dtype=torch.float32, **settings
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"{path}: it cannot be loaded ({str(error)[:200]})") from None
+    return tokenizer, model
+
+
+def chat_tokens(tokenizer: Any, prompt: Prompt) -> list[int]:
+    """Return a conversation as tokens, up to where the model's answer begins."""
+    turns = [{"role": m.role, "content": m.text} for m in prompt.messages]
+    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _weights(path: Path) -> list[Path]:

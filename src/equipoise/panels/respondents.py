@@ -181,6 +181,16 @@ class Respondents:
         tallies = self._tally(w, w**2)
         return Tallies(tallies.size[0], tallies.answers[0], tallies.squares[0])
 
+    def tally_parts(self, inside: NDArray[np.bool_]) -> Tallies:
+        """Tally parts of the people: who belongs to each is a column, (n, parts)."""
+        w = self._design.weights[:, None] * inside
+        return self._tally(w, w**2)
+
+    def count_parts(self, inside: NDArray[np.bool_]) -> IntArray:
+        """Count the answers of each part per group and question, (parts, K, Q)."""
+        found = np.asarray(self._answered @ inside.astype(np.float64), dtype=np.int64)
+        return found.T.reshape(inside.shape[1], -1, len(self._options))
+
     def resample(self, n: int, seed: int, start: int) -> Tallies:
         """Tally draws `start` ... `start + n - 1` of the bootstrap.
 

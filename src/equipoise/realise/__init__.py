@@ -1,1 +1,1 @@
-"""From a target mixture to behaviour: models of groups, mixers, the gateway, fidelity."""
+"""From a mixture to behaviour: models that answer as groups of people do, and ways to mix them."""

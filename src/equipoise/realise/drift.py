@@ -24,6 +24,9 @@ FloatArray = NDArray[np.float64]
 REMEMBERED = 200_000
 """Conversations remembered as counted; older ones are counted again when they come back."""
 
+PLANS = 20
+"""Plans that are reported: those before are forgotten."""
+
 FEWEST = 5.0
 SURE = 0.001
 LEVEL = 0.95
@@ -124,6 +127,8 @@ class Tally:
     def _row(self, served: Served, agent: str, topic: str) -> _Row:
         key = (served.revision, agent, topic)
         if key not in self._rows:
+            oldest = served.revision - PLANS
+            self._rows = {k: row for k, row in self._rows.items() if k[0] > oldest}
             targets = served.targets
             self._rows[key] = _Row(targets.row(agent, topic), targets.groups, targets.digest[:12])
         return self._rows[key]

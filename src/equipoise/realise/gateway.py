@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 from urllib.parse import quote
 
@@ -22,18 +20,24 @@ from equipoise.errors import BadInput
 from equipoise.llm.addresses import checked_key_name, secret
 from equipoise.realise.draws import Served, conversation_key, uniform
 from equipoise.realise.drift import Tally
-from equipoise.realise.gateway_words import Asked, Refused, error_event, read_request
+from equipoise.realise.gateway_ends import (
+    ClientGone,
+    Started,
+    disconnected,
+    read_body,
+    whole_events,
+    whole_reply,
+)
+from equipoise.realise.gateway_words import Asked, Refused, read_request
 from equipoise.realise.targets import Targets
-from equipoise.realise.upstream import REPLY_BYTES, Upstream
+from equipoise.realise.upstream import Upstream
 
 if TYPE_CHECKING:
-    from equipoise.webguard import App, Message, Receive, Scope, Send
+    from equipoise.webguard import App, Receive, Scope, Send
 
-__all__ = ["Gateway", "GatewaySettings", "jsonl"]
+__all__ = ["PATHS", "Gateway", "GatewaySettings"]
 
 PATHS = {"/v1/chat/completions": "/chat/completions", "/v1/completions": "/completions"}
-SENDING = 60.0
-"""Seconds a client may take to send its body."""
 
 
 @final
@@ -126,7 +130,7 @@ class Gateway:
 
     async def complete(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one completion request."""
-        started = _Started(send)
+        started = Started(send)
         try:
             if self.in_flight >= self.settings.at_once:
                 raise Refused(503, "too many requests at once; try again", "busy",
@@ -139,10 +143,10 @@ class Gateway:
         except Refused as error:
             self.tally.failure(error.code)
             await started.refuse(error)
-        except _ClientGone:
+        except ClientGone:
             self.tally.failure("client_gone")
 
-    async def _passed_on(self, scope: Scope, receive: Receive, started: _Started) -> None:
+    async def _passed_on(self, scope: Scope, receive: Receive, started: Started) -> None:
         headers = dict(scope["headers"])
         if not self.allowed(headers):
             raise Refused(401, "the key is missing or wrong; send Authorization: Bearer KEY",
@@ -151,7 +155,7 @@ class Gateway:
         chat = path == "/chat/completions"
         if not chat and self.upstream.personas:
             raise Refused(400, "personas need messages; use /v1/chat/completions", "no_persona")
-        body = await _body(receive, self.settings.max_body)
+        body = await read_body(receive, self.settings.max_body)
         served = self.served
         asked = read_request(body, headers, served.targets.agents, chat=chat)
         topic = served.topic(asked.topic)
@@ -177,15 +181,15 @@ class Gateway:
                 })  # fmt: skip
 
     async def _forwarded(
-        self, asked: Asked, group: str, path: str, receive: Receive, started: _Started
+        self, asked: Asked, group: str, path: str, receive: Receive, started: Started
     ) -> None:
         """Pass a reply on, and stop asking when the client has gone."""
         work = asyncio.ensure_future(self._reply(asked, group, path, started))
-        gone = asyncio.ensure_future(_disconnected(receive))
+        gone = asyncio.ensure_future(disconnected(receive))
         try:
             await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                raise _ClientGone
+                raise ClientGone
             work.result()
         finally:
             for task in (work, gone):
@@ -193,7 +197,7 @@ class Gateway:
                     task.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
 
-    async def _reply(self, asked: Asked, group: str, path: str, started: _Started) -> None:
+    async def _reply(self, asked: Asked, group: str, path: str, started: Started) -> None:
         try:
             async with (
                 asyncio.timeout(self.upstream.timeout) as limit,
@@ -204,14 +208,14 @@ class Gateway:
                     # From here on each part has its own limit: a long stream is no failure.
                     limit.reschedule(None)
                     await started.begin(200, b"text/event-stream; charset=utf-8")
-                    async for part in _events(response.aiter_raw()):
+                    async for part in whole_events(response.aiter_raw()):
                         await started.more(part)
                     await started.end()
                     return
                 if not kind.startswith("application/json"):
                     raise Refused(502, "the upstream's reply is not JSON", "upstream_reply",
                                   kind="upstream_error")  # fmt: skip
-                body = await _whole(response.aiter_raw())
+                body = await whole_reply(response.aiter_raw())
         except TimeoutError:
             raise self.upstream.late() from None
         await started.whole(200, body)
@@ -237,115 +241,3 @@ class Gateway:
             await (self.complete if hot else pages)(scope, receive, send)
 
         return application
-
-
-class _ClientGone(Exception):
-    """Nobody waits for the reply any more."""
-
-
-class _Started:
-    """What has been sent of a reply, so that a failure is told in the right place."""
-
-    def __init__(self, send: Send) -> None:
-        self.send = send
-        self.trace: list[tuple[bytes, bytes]] = []
-        self.begun = False
-
-    async def begin(self, status: int, kind: bytes, *more: tuple[bytes, bytes]) -> None:
-        self.begun = True
-        headers = [(b"content-type", kind), *more, *self.trace]
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
-
-    async def more(self, part: bytes) -> None:
-        await self.send({"type": "http.response.body", "body": part, "more_body": True})
-
-    async def end(self) -> None:
-        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def whole(self, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:
-        length = (b"content-length", b"%d" % len(body))
-        await self.begin(status, b"application/json", length, *more)
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
-
-    async def refuse(self, error: Refused) -> None:
-        if self.begun:
-            await self.more(error_event(error.message, error.kind, error.code))
-            await self.end()
-            return
-        wait = [(b"retry-after", error.wait.encode())] if error.wait else []
-        if error.status == 413:
-            wait.append((b"connection", b"close"))
-        await self.whole(error.status, error.body(), *wait)
-
-
-async def _body(receive: Receive, limit: int) -> bytes:
-    body: bytes = b""
-    try:
-        async with asyncio.timeout(SENDING):
-            while True:
-                message: Message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise _ClientGone
-                part: bytes = message.get("body", b"")
-                body += part
-                if len(body) > limit:
-                    raise Refused(413, f"the body is larger than {limit} bytes", "too_large")
-                if not message.get("more_body", False):
-                    return body
-    except TimeoutError:
-        raise Refused(408, f"the body did not arrive in {SENDING:g} s", "slow_body") from None
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _whole(parts: Any) -> bytes:
-    """Return a reply's body; one that is no whole object was cut off."""
-    chunks: list[bytes] = []
-    size = 0
-    async for part in parts:
-        chunks.append(part)
-        size += len(part)
-        if size > REPLY_BYTES:
-            raise Refused(502, "the upstream's reply is too large", "upstream_reply",
-                          kind="upstream_error")  # fmt: skip
-    body = b"".join(chunks)
-    if body[:1].strip() != b"{" or body[-8:].rstrip()[-1:] != b"}":
-        raise Refused(502, "the upstream broke the reply off; try again", "upstream_cut_short",
-                      kind="upstream_error")  # fmt: skip
-    return body
-
-
-async def _events(parts: Any) -> Any:
-    """Pass on whole events of a stream; of a broken one no half event gets out."""
-    rest = b""
-    async for part in parts:
-        rest += part
-        end = max(_after(rest, b"\n\n"), _after(rest, b"\r\n\r\n"))
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-        elif len(rest) > REPLY_BYTES:
-            raise Refused(502, "the upstream's event is too large", "upstream_reply",
-                          kind="upstream_error")  # fmt: skip
-    if rest.strip():
-        # A last event without its empty line: sent whole, the client may still read it.
-        yield rest
-
-
-def _after(text: bytes, mark: bytes) -> int:
-    """Return where the last mark ends, or 0 without one."""
-    at = text.rfind(mark)
-    return at + len(mark) if at >= 0 else 0
-
-
-def jsonl(path: Path) -> Callable[[dict[str, Any]], None]:
-    """Return a trace that adds one line a request to a file."""
-    file = path.open("a", encoding="utf-8", buffering=1)
-
-    def write(record: dict[str, Any]) -> None:
-        file.write(json.dumps(record) + "\n")
-
-    return write

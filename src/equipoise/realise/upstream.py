@@ -49,8 +49,8 @@ class Destination:
     Examples
     --------
     >>> there = Destination("http://127.0.0.1:1/v1", "m", persona="You are old.")
-    >>> there.body({"model": "agent", "messages": [{"role": "user", "content": "Hi"}]})[:58]
-    b'{"model":"m","messages":[{"role":"system","content":"You ar'
+    >>> there.body({"model": "agent", "messages": [{"role": "user", "content": "Hi"}]})[:46]
+    b'{"model":"m","messages":[{"role":"system","con'
     """
 
     url: str

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["critical", "exclusion", "map", "panel", "path", "plan", "profile"]
 
-LATER = {"realisation": "realise_plots", "simulation": "simulate_plots"}
+LATER = {"realisation": "realisation_plots", "simulation": "simulate_plots"}
 """Figures of rooms that come with their own extras, found when they are asked for."""
 
 MOST_BARS = 12

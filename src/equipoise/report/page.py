@@ -14,6 +14,7 @@ from typing import Any
 
 from equipoise.display import escaped, html_table
 from equipoise.inclusion.plan_path import PlanPath
+from equipoise.report.clipped import clipped
 from equipoise.report.figures import draw_all
 from equipoise.report.files import make_folder, write_whole
 from equipoise.report.in_short import summary
@@ -97,6 +98,7 @@ def html_page(
     ways : mapping, optional
         The ways of the study's plans, as `read_ways` gives them.
     """
+    result = clipped(dict(result))
     made = tables(result)
     parts = [_header(result), "<main>", _short(result), _first(result, made)]
     parts += [_evidence(result, made, figures), steers(result, figures, ways or {})]

@@ -64,5 +64,13 @@ h2{font-size:12pt;margin:.8rem 0 .2rem;padding-top:.3rem}.short{margin:.4rem 0}
 .short p{margin:.25rem 0}.short p:first-of-type{font-size:11pt}table{font-size:8.5pt;margin:.3rem 0}
 .two{display:block}.two table{font-size:8.5pt}
 th,td{padding-top:.12rem;padding-bottom:.12rem}@page{margin:14mm}.evidence{break-before:page}
-figure,tr{break-inside:avoid}.scroll{overflow:visible}}
+figure,tr,dt,.two>*{break-inside:avoid}h2,h3,caption{break-after:avoid}.scroll{overflow:visible}
+thead{display:table-header-group}figure{margin:.4rem 0}figure svg{max-width:11.5cm}
+figcaption{font-size:8.5pt}h3{font-size:10.5pt;margin:.6rem 0 .1rem}p,li,dd{max-width:none}
+pre{font-size:7.5pt}a{color:inherit;text-decoration:none}tbody th{position:static}
+details::details-content{content-visibility:visible;display:block;height:auto}
+summary{list-style:none;font-weight:600}}
+@media print and (prefers-color-scheme:dark){:root{--ink:#1a1c21;--soft:#4a505a;--faint:#c9ced6;
+--paper:#fefefe;--panel:#f2f4f7;--link:#00558a;--bad:#9c3d00;--good:#00558a;--unsure:#7a5200;
+--blue:#0072b2;--red:#d55e00}}
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,14 +126,25 @@ def with_measured(study: StudyModel, path: Path, out: Path) -> StudyModel:
     if not file.is_file():
         raise BadInput(f'game.anchor: "measured", and nothing was measured in {out} yet; {again}')
     about: Mapping[str, Any] = load_game(file).about
-    _, digest = open_panel(study.panel, path.parent)
+    panel, digest = open_panel(study.panel, path.parent)
     if about.get("study") != _digest(study, digest):
         raise BadInput(
             f"game.anchor: what was measured in {out} belongs to other people, agents, questions "
             f"or incentives than this study has; {again} (answers that are kept cost nothing)"
         )
-    game = GameTable(file=str(file.resolve()))
-    return study.model_copy(update={"game": game, "panel": None, "agents": (), "measure": None})
+    game = GameTable(file=_seen_from(path.parent, file))
+    title = study.report.title or f"Who is left out: {panel.title}; agents as measured"
+    report = study.report.model_copy(update={"title": title})
+    update = {"game": game, "panel": None, "agents": (), "measure": None, "report": report}
+    return study.model_copy(update=update)
+
+
+def _seen_from(folder: Path, file: Path) -> str:
+    """Return a path that says nothing of the machine, where there is one."""
+    try:
+        return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive of Windows
+        return str(file.resolve())
 
 
 def _digest(study: StudyModel, people: str) -> str:

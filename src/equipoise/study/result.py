@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def make_result(
 def _title(source: PanelSource | FileSource) -> str:
     if isinstance(source, PanelSource):
         return f"Who is left out: {source.panel.title}"
-    return f"Who is left out: {source.study.game.file}"
+    return f"Who is left out: {Path(str(source.study.game.file)).name}"
 
 
 def _of(drawn: Chunk | None, game: int) -> Chunk | None:

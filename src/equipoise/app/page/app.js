@@ -8,7 +8,7 @@ import { PhaseMap } from "./map.js";
 import { Plans } from "./plans.js";
 
 const TAB = Math.random().toString(36).slice(2);
-const RESTING = 180; // milliseconds without a move, after which the slower parts follow
+const RESTING = 120; // milliseconds without a move, after which the slower parts follow
 
 export const state = { opened: null, set: null, found: null, axes: null, map: null, chances: null, back: [], question: 0 };
 
@@ -231,7 +231,7 @@ function axisOf(name) {
   }
   const one = state.opened.sliders.find((s) => s.name === name);
   // Without any curvature every cell is a corner: a map of consistency starts a little above 0.
-  const low = name === "consistency" ? one.high / 100 : one.low;
+  const low = name === "consistency" ? one.high / 100 : one.map_low ?? one.low;
   return { name, low, high: one.high, words: `${WORDS[name]} ${one.sign}` };
 }
 

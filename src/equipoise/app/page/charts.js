@@ -31,7 +31,7 @@ function who(group, color = group.color) {
   return el("div", { class: "who" }, swatch(color), el("span", { class: "name" }, named(group)));
 }
 
-function scale(top, wanted = 3) {
+function scale(top, wanted = window.innerWidth < 700 ? 3 : 5) {
   const line = el("div", { class: "ticks", "aria-hidden": "true" });
   for (const value of ticks(0, top, wanted)) {
     const tick = el("span", {}, `${number(100 * value)}${value === 0 ? "" : "\u00a0%"}`);
@@ -118,7 +118,7 @@ export function servedTable(box, opened, found) {
 // From which ratio of attractiveness to consistency on each group is left out; log scale.
 export function critical(box, opened, found) {
   const rows = found.critical;
-  box.hidden = !rows;
+  box.parentElement.hidden = !rows;
   if (!rows) return;
   const finite = [...rows.least, ...rows.low, ...rows.high, rows.here].filter((v) => v !== null && v > 0);
   const low = Math.min(...finite) / 1.3;
@@ -154,7 +154,7 @@ export function critical(box, opened, found) {
     diversity: "Diversity is kept at its ratio to consistency.",
     ignored: "These ratios are for agents that ignore each other; here they do not.",
   }[rows.law];
-  box.replaceChildren(el("h3", {}, "Left out from which \u03b1/\u03b2 on"), chart,
+  box.replaceChildren(chart,
     el("p", { class: "hint" }, `Log scale. Dashed: the sliders, ${number(rows.here)}.${rows.draws ? " Band: 95\u00a0% of draws." : ""} ${law}`));
 }
 

@@ -1,0 +1,140 @@
+"""What was asked of the groups and what their people said: `laws.json` beside a realisation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.errors import BadInput
+from equipoise.measure.answer_laws import AnswerLaws
+from equipoise.measure.law_joint import law_sizes
+from equipoise.measure.questions import Question
+
+__all__ = ["Surveyed", "read_surveyed"]
+
+FloatArray = NDArray[np.float64]
+
+MOST_BYTES = 64 * 2**20
+LEAST = 1e-3
+"""Where the file alone says what people answered, no option is rarer than this."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Surveyed:
+    """The questions of a realisation and its people.
+
+    Parameters
+    ----------
+    groups : tuple of str
+        Labels.
+    questions : tuple of Question
+        What can be asked.
+    people : AnswerLaws
+        How the groups' people answered.
+    sizes : (K, Q) array or None
+        Effective number of people behind each law; None where only shares are known.
+    trained : tuple of str
+        Questions the models were taught.
+    """
+
+    groups: tuple[str, ...]
+    questions: tuple[Question, ...]
+    people: AnswerLaws
+    sizes: FloatArray | None
+    trained: tuple[str, ...]
+
+    def only(self, names: tuple[str, ...]) -> Surveyed:
+        """Return the same with some of the questions, in their order."""
+        kept = [q for q, one in enumerate(self.questions) if one.name in names]
+        if not kept:
+            raise BadInput("questions: none of them is in laws.json; leave them out to ask all")
+        questions = tuple(self.questions[q] for q in kept)
+        options = tuple(self.people.options[q] for q in kept)
+        shares = self.people.shares[:, kept, : max(map(len, options))]
+        people = AnswerLaws(self.groups, tuple(q.name for q in questions), options, shares)
+        sizes = None if self.sizes is None else self.sizes[:, kept]
+        return Surveyed(self.groups, questions, people, sizes, self.trained)
+
+
+def read_surveyed(path: str | Path) -> Surveyed:
+    """Read a laws.json.
+
+    Parameters
+    ----------
+    path : str or Path
+        As `equipoise realise train` writes it. Where it names a bundled panel with the same
+        groups and questions, the people behind every share are counted from that panel.
+
+    Raises
+    ------
+    BadInput
+        It cannot be read, or a part is missing or does not fit.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise BadInput(f"{path}: a file of more than {MOST_BYTES:,} bytes is not read")
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInput(
+            f"{path}: it cannot be read ({error.strerror}); run equipoise realise train first"
+        ) from None
+    except (ValueError, RecursionError):
+        raise BadInput(f"{path}: it is not JSON; run equipoise realise train again") from None
+    try:
+        return _surveyed(data)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        raise BadInput(
+            f"{path}: it needs groups, questions (key, text, options) and people (groups x "
+            "questions x options); run equipoise realise train again"
+        ) from None
+
+
+def _surveyed(data: dict[str, Any]) -> Surveyed:
+    groups = tuple(str(g) for g in data["groups"])
+    questions = tuple(
+        Question(str(q["key"]), (str(q["text"]),), tuple(str(o) for o in q["options"]))
+        for q in data["questions"]
+    )
+    options = tuple(q.options for q in questions)
+    if [len(rows) for rows in data["people"]] != [len(questions)] * len(groups):
+        raise ValueError("people")
+    shares = np.zeros((len(groups), len(questions), max(map(len, options))))
+    for k, rows in enumerate(data["people"]):
+        for q, row in enumerate(rows):
+            kept = np.maximum(np.array(row, dtype=np.float64), LEAST)
+            shares[k, q, : len(options[q])] = kept / kept.sum()
+    names = tuple(q.name for q in questions)
+    people, sizes = AnswerLaws(groups, names, options, shares), None
+    known = _panel(str(data.get("panel", "")), groups, names)
+    if known is not None:
+        people, sizes = known
+    trained = tuple(str(q) for q in data.get("trained", names))
+    return Surveyed(groups, questions, people, sizes, trained)
+
+
+def _panel(
+    name: str, groups: tuple[str, ...], names: tuple[str, ...]
+) -> tuple[AnswerLaws, FloatArray] | None:
+    """Return the laws and sizes of a bundled panel with just these groups and questions."""
+    from equipoise.errors import MissingExtra
+    from equipoise.panels.sources import SOURCES, load_panel
+
+    if name not in SOURCES:
+        return None
+    try:
+        panel = load_panel(name, groups=len(groups))
+    except (BadInput, MissingExtra):
+        return None
+    table = panel.answers
+    if table.groups != groups or table.questions != names:
+        return None
+    return AnswerLaws.from_table(table), law_sizes(panel)
