@@ -186,3 +186,19 @@ def test_laws_that_do_not_fit_are_named(change: Any, said: str) -> None:
     change(data)
     with pytest.raises(BadInput, match=said):
         laws_of(data, panel)
+
+
+def test_a_plan_that_brings_in_diversity_uses_the_panel_s_overlap(tmp_path: Path) -> None:
+    """The study has no diversity; the plan has, and agents then read the others' answers."""
+    from equipoise.game.terms import Diversity
+    from equipoise.study.simulating import to_simulate
+    from equipoise.study.study_file import read_study
+
+    goal = '[[steer]]\nlever = "diversity"\nfloor = 0.24\n'
+    path = study(tmp_path, 'plan = "steer"', head=goal)
+    plan = to_simulate(read_study(path), path, tmp_path / "out").setup.plan
+    assert plan is not None
+    term = plan.game.term(Diversity)
+    assert term is not None
+    assert term.kernel is not None
+    assert float(term.weight) > 0
