@@ -194,7 +194,7 @@ def test_a_plan_that_brings_in_diversity_uses_the_panel_s_overlap(tmp_path: Path
     from equipoise.study.simulating import to_simulate
     from equipoise.study.study_file import read_study
 
-    goal = '[[steer]]\nlever = "diversity"\nfloor = 0.24\n'
+    goal = '[[steer]]\nlever = "diversity"\nfloor = 0.31\n'
     path = study(tmp_path, 'plan = "steer"', head=goal)
     plan = to_simulate(read_study(path), path, tmp_path / "out").setup.plan
     assert plan is not None
