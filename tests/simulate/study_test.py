@@ -65,14 +65,15 @@ def result(out: Path) -> dict[str, Any]:
 def test_files_tables_and_page_of_a_study(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = study(tmp_path, 'plan = "steer"', head="[[steer]]\nfloor = 0.2\n")
+    path = study(tmp_path, 'plan = "steer"', head="[[steer]]\nfloor = 0.31\n")
     assert run(["simulate", str(path), "--out", str(tmp_path / "out"), "--json"]) == 0
     said = capsys.readouterr()
     data = json.loads(said.out)
     assert data == result(tmp_path / "out")
     assert "rounds: 400 of 400" in said.err
     assert [phase["name"] for phase in data["phases"]] == ["as it is", "under the plan"]
-    assert data["plan"]["floors"] == dict.fromkeys(("north", "south", "west"), 0.2)
+    assert data["plan"]["change"]
+    assert data["plan"]["floors"] == dict.fromkeys(("north", "south", "west"), 0.31)
     folder = tmp_path / "out" / "simulated"
     page = (folder / "simulation.html").read_text(encoding="utf-8")
     assert page.count("<svg ") == 3
@@ -194,7 +195,7 @@ def test_a_plan_that_brings_in_diversity_uses_the_panel_s_overlap(tmp_path: Path
     from equipoise.study.simulating import to_simulate
     from equipoise.study.study_file import read_study
 
-    goal = '[[steer]]\nlever = "diversity"\nfloor = 0.31\n'
+    goal = '[[steer]]\nlever = "diversity"\nfloor = 0.29\n'
     path = study(tmp_path, 'plan = "steer"', head=goal)
     plan = to_simulate(read_study(path), path, tmp_path / "out").setup.plan
     assert plan is not None
