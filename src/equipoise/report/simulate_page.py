@@ -117,6 +117,11 @@ def in_short(found: Simulation) -> list[str]:
                 )
         order = "in the order predicted" if one.order_kept else "not in the order predicted"
         out.append(f"{said} Groups predicted more than {one.width:g} apart came out {order}.")
+    if any(one.predicted.certificate.uniqueness.verdict != "proved" for one in found.phases):
+        out.append(
+            "The prediction is not proved to be the only equilibrium: agents that differ from it "
+            "may have settled at another."
+        )
     moved = found.changes_as_predicted
     if moved is not None:
         out.append(

@@ -107,6 +107,11 @@ class Log:
         """Close the file; what was committed stays."""
         self._file.close()
 
+    def undo(self) -> None:
+        """Drop what an interruption left half-written."""
+        if self._file.in_transaction:
+            self._file.execute("ROLLBACK")
+
     def state(self) -> State | None:
         """Return the state behind the last whole block, or None at the beginning."""
         row = self._file.execute("SELECT round, heard, arrays FROM state").fetchone()

@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.equilibrium.outcome import Equilibrium
 from equipoise.simulate.bands import Band, noise_of
 from equipoise.simulate.prediction import Change
@@ -161,7 +162,7 @@ class PhaseOutcome:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Simulation:
+class Simulation(Tabled):
     """A simulation, with theory held against it.
 
     Attributes
@@ -251,6 +252,15 @@ class Simulation:
             "changes_as_predicted": self.changes_as_predicted,
             "phases": [one.to_dict() for one in self.phases],
         }  # fmt: skip
+
+    def summary_rows(self) -> list[dict[str, Any]]:
+        """Return a row per phase and group: predicted, simulated, band, welfare."""
+        keys = ("group", "predicted", "coverage", "low", "high", "inside", "welfare")
+        return [
+            {"phase": one.name, **{key: row[key] for key in keys}}
+            for one in self.phases
+            for row in one.to_dict()["groups"]
+        ]
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return the path as plain rows: block, group, mean, band, replicates' range, expected."""

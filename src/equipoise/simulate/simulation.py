@@ -215,6 +215,7 @@ def simulate(
                 if progress:
                     progress(state.round, rounds)
         except KeyboardInterrupt:
+            file.undo()
             kept = file.state()
             where = "" if log is None else "; the same command goes on from there"
             raise KeyboardInterrupt(
