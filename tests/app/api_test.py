@@ -150,6 +150,14 @@ def test_a_plan_is_found_and_applied(toy: Api) -> None:
     opened = toy.apply({"plan": plan["plan"]})
     assert opened["prices"]["value"] == pytest.approx([0, 0, 0.0725])
     assert opened["equilibrium"]["coverage"] == pytest.approx(plan["after"], abs=1e-6)
+    asking = {"source": toy.shelf.first.key, "what": "plans", "plans": [plan["plan"]]}
+    (row,) = [
+        row
+        for row in csv.DictReader(io.StringIO(export(toy, {**asking, "kind": "csv"})[2].decode()))
+        if row["group"] == "rural"
+    ]
+    assert (float(row["cost"]), float(row["floor"])) == (pytest.approx(0.00725), 0.05)
+    assert export(toy, {**asking, "kind": "png"})[2].startswith(b"\x89PNG")
     names = [one["name"] for one in asked(toy, "levers")["levers"]]
     assert names == ["prices", "anchors", "diversity", "caps", "entry"]
 
@@ -245,7 +253,7 @@ def test_a_survey_is_opened_and_leaves_nothing_behind(
     made = asked(api, "map", source=opened["source"], axes=AXES, tab="t", turn=1)
     asking = {"source": opened["source"], "map": made["map"], "question": 0}
     for what, kinds in OFFERED.items():
-        for kind in {"csv", "json"} & set(kinds):
+        for kind in {"csv", "json"} & set(kinds) if what != "plans" else ():
             content = export(api, {**asking, "what": what, "kind": kind})[2]
             assert b"RESPONDENT" not in content
     assert len(export(api, {**asking, "what": "panel", "kind": "csv"})[2].splitlines()) == 1 + 2 * 2

@@ -255,6 +255,30 @@ def serious(page: Any) -> list[tuple[str, list[str]]]:
     ]
 
 
+def test_a_hostile_survey_runs_nothing(browser: Any, toy: str, tmp_path: Path) -> None:
+    survey = tmp_path / "<img src=x onerror=alert(1)>.csv"
+    head = ["<svg onload=window.hacked=6>", "=1+1", "q" * 5000, HOSTILE[1]]
+    lines = [",".join(f'"{text}"' for text in head)]
+    for i in range(120):
+        lines.append(f'"{HOSTILE[0 if i % 2 else 1]}","{HOSTILE[3][:20] if i % 3 else "no"}",{i},1')
+    lines = [lines[0], *(line.replace('"http', "'http") for line in lines[1:])]
+    survey.write_text("\n".join(line.replace('\\"', "'") for line in lines), encoding="utf-8")
+    with opened(browser, toy, wide=390) as page:
+        page.get_by_role("button", name="Open…").click()
+        page.set_input_files("#file", survey)
+        page.wait_for_selector("#columns-go:not([hidden]), #opening-error:not(:empty)")
+        assert page.locator("#opening-error").inner_text() == ""
+        assert page.evaluate("document.querySelector('dialog').scrollWidth") <= 390
+        page.select_option("#column-group", head[0])
+        for box in page.locator("#column-questions input").all():
+            box.set_checked(box.get_attribute("value") == "=1+1")
+        page.get_by_role("button", name="Open survey").click()
+        page.wait_for_selector("#people-card:not([hidden])")
+        page.wait_for_selector("#people .mark")
+        assert page.evaluate("window.hacked") is None
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 @pytest.mark.parametrize(("wide", "scheme"), [(390, "dark"), (1920, "light")])
 def test_axe_finds_nothing_serious(browser: Any, toy: str, wide: int, scheme: str) -> None:
     with contextlib.ExitStack() as stack:

@@ -10,7 +10,7 @@ import { Plans } from "./plans.js";
 const TAB = Math.random().toString(36).slice(2);
 const RESTING = 120; // milliseconds without a move, after which the slower parts follow
 
-export const state = { opened: null, set: null, found: null, axes: null, map: null, chances: null, back: [], question: 0 };
+export const state = { opened: null, set: null, found: null, axes: null, map: null, chances: null, plans: [], back: [], question: 0 };
 
 const WORDS = { attractiveness: "attractiveness", consistency: "consistency", diversity: "diversity", variety: "variety" };
 
@@ -387,6 +387,7 @@ export function show(opened) {
   $("title").textContent = opened.title;
   document.title = `${opened.title} \u2013 equipoise`;
   $("back").hidden = state.back.length === 0;
+  if (opened.note) note(opened.note);
   controls();
   mapControls(opened.view.axes);
   map.clear();
