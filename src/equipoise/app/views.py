@@ -27,6 +27,7 @@ from equipoise.game.terms import (
     Subsidy,
     Variety,
 )
+from equipoise.inclusion.critical import critical_ratio
 from equipoise.inclusion.exclusion import SURE, exclusion, unserved
 from equipoise.report.palette import group_colors
 from equipoise.report.phrases import equilibria, label, listed
@@ -116,7 +117,8 @@ def _sliders(game: AlignmentGame) -> list[dict[str, Any]]:
     beta = 1.0 if held is None else mean(held)
     if drawn is not None:
         top = _nice(5.0 * max(mean(drawn), beta if mean(drawn) == 0 else 0.0))
-        out.append(_slider("attractiveness", "α", mean(drawn), 0.0, top))
+        made = _slider("attractiveness", "α", mean(drawn), 0.0, top)
+        out.append({**made, "map_high": max(top, _reach(drawn, held, beta))})
     if held is not None:
         out.append(_slider("consistency", "β", beta, 0.0, _nice(5.0 * max(beta, 0.2))))
     if total > 1:
@@ -131,6 +133,15 @@ def _sliders(game: AlignmentGame) -> list[dict[str, Any]]:
     if own is not None:
         out.append(_slider("variety", "ρ", mean(own), 0.0, _nice(5.0 * max(mean(own), 0.2))))
     return out
+
+
+def _reach(drawn: Attractiveness, held: Consistency | KLConsistency | None, beta: float) -> float:
+    """Return an attractiveness at which the second group has dropped out, where R6 says so."""
+    if not isinstance(held, Consistency) or drawn.values.ndim > 1 or held.anchor.ndim > 1:
+        return 0.0
+    least = np.sort(critical_ratio(drawn.values, held.anchor))
+    known = least[np.isfinite(least)][:2]
+    return _nice(1.2 * beta * float(known[-1])) if known.size and known[-1] > 0 else 0.0
 
 
 def _slider(name: str, sign: str, value: float, low: float, high: float) -> dict[str, Any]:

@@ -232,7 +232,7 @@ function axisOf(name) {
   const one = state.opened.sliders.find((s) => s.name === name);
   // Without any curvature every cell is a corner: a map of consistency starts a little above 0.
   const low = name === "consistency" ? one.high / 100 : one.map_low ?? one.low;
-  return { name, low, high: one.high, words: `${WORDS[name]} ${one.sign}` };
+  return { name, low, high: one.map_high ?? one.high, words: `${WORDS[name]} ${one.sign}` };
 }
 
 const onMap = (name) => state.axes && [state.axes.x.name, state.axes.y.name].includes(name);
