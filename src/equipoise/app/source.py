@@ -114,7 +114,7 @@ def open_anything(path: Path | None) -> Source:
                 "--out` wrote, a study file or a game file"
             )
         path = path / "study.toml"
-    if path.suffix.lower() == ".toml" and "groups" not in _tables(path):
+    if path.suffix.lower() == ".toml" and {"panel", "game"} & set(_tables(path)):
         study = read_study(path)
         with at_field(path.name):
             return _of_study(study, path.parent)

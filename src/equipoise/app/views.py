@@ -40,7 +40,7 @@ FloatArray = NDArray[np.float64]
 BARS = 24
 """Up to so many rows every agent has a bar; beyond, the page draws how weights are distributed."""
 
-POINTS = 2_000
+POINTS = 1_000
 """Most agents and draws that are points of a ternary plot."""
 
 FEW_ROWS = 200

@@ -16,8 +16,8 @@ const WORDS = { attractiveness: "attractiveness", consistency: "consistency", di
 
 // Questions of one kind: at most one on the way, and then only the newest.
 class Line {
-  constructor(what, done) {
-    Object.assign(this, { what, done, busy: false, next: null });
+  constructor(what, done, refused = (text) => note(text, true)) {
+    Object.assign(this, { what, done, refused, busy: false, next: null });
   }
 
   send(body) {
@@ -34,7 +34,7 @@ class Line {
         const found = await ask(this.what, body);
         if (body.source === state.opened?.source) this.done(found, body);
       } catch (error) {
-        if (error instanceof Refused) note(error.message, true);
+        if (error instanceof Refused) this.refused(error.message);
         else if (!(error instanceof Superseded)) throw error;
       }
     }
@@ -58,6 +58,9 @@ const mapping = new Line("map", (found, body) => {
   if (!found.exact && !body.fine && found.anybody > 0) mapping.send({ ...body, fine: true, turn: nextTurn() });
   else if (state.opened.draws > 0) doubting.send({ ...told(), axes: body.axes, tab: `${TAB}~`, turn });
   if (map.at) askCell();
+}, (text) => {
+  $("map-note").textContent = text;
+  $("map").classList.add("old");
 });
 const doubting = new Line("chances", (found, body) => {
   state.chances = found.chances;
