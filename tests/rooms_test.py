@@ -37,6 +37,17 @@ SOLVING = {
     "kernels_general", "passes", "answers", "shard_pass", "shard_solve", "dynamics",
     "dynamics_steps", "mixture_fit", "mixture_ends", "law_joint",
 }  # fmt: skip
+LOOP = {"panels.audience", *(
+    f"simulate.{name}" for name in ("loop", "learners", "laws", "rules", "streams", "exact")
+)}  # fmt: skip
+FORMULAS = (
+    "game.terms",
+    "game.affine",
+    "game.alignment_game",
+    "equilibrium",
+    "inclusion",
+    "measure",
+)
 TERMINAL = "cli.terminal"
 
 
@@ -133,6 +144,27 @@ def examiners_with_a_solver(package: Path) -> list[str]:
     return out
 
 
+def loops_with_a_formula(package: Path) -> list[str]:
+    """The closed loop reaches no utility and no solver: a formula cannot test itself."""
+    trees = sources(package)
+    modules = set(trees)
+    graph = {name: set(imports(name, tree, modules)) for name, tree in trees.items()}
+    out = []
+    for one in sorted(LOOP & modules):
+        seen, todo = set(), [one]
+        while todo:
+            here = todo.pop()
+            if here not in seen and here != "__init__":
+                seen.add(here)
+                todo += [module for module in graph.get(here, ()) if module in modules]
+        out += [
+            f"{one} reaches {module}"
+            for module in sorted(seen)
+            if any(module == f or module.startswith(f"{f}.") for f in FORMULAS)
+        ]
+    return out
+
+
 def writers(package: Path) -> list[str]:
     """Places that write to the terminal, other than the one function of cli/terminal.py.
 
@@ -163,7 +195,9 @@ def without_docstring(package: Path) -> list[str]:
     return [name for name, tree in sources(package).items() if not ast.get_docstring(tree)]
 
 
-RULES = [wrong_imports, examiners_with_a_solver, writers, without_docstring]
+RULES = [
+    wrong_imports, examiners_with_a_solver, loops_with_a_formula, writers, without_docstring
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -172,7 +206,8 @@ def test_the_package_keeps_the_rule(rule) -> None:  # type: ignore[no-untyped-de
 
 
 def test_the_package_was_found() -> None:
-    assert {"__init__", "errors", "game.terms", TERMINAL, *EXAMINERS} <= set(sources(PACKAGE))
+    known = {"__init__", "errors", "game.terms", TERMINAL, *EXAMINERS, *LOOP}
+    assert known <= set(sources(PACKAGE))
 
 
 PLANTED = [
@@ -196,6 +231,10 @@ PLANTED = [
     (examiners_with_a_solver, "equilibrium/uniqueness.py", "from .simplex import project"),
     (examiners_with_a_solver, "measure/mixture_exam.py", "from .mixture_fit import em_step"),
     (wrong_imports, "panels/bad.py", "from equipoise.measure import audit"),
+    (loops_with_a_formula, "simulate/loop.py", "from equipoise.game.terms import Diversity"),
+    (loops_with_a_formula, "simulate/loop.py", "def f():\n    from ..equilibrium import solve"),
+    (loops_with_a_formula, "simulate/learners.py", "from .prediction import Change"),
+    (loops_with_a_formula, "panels/audience.py", "from equipoise.game import terms"),
     (writers, "game/bad.py", "print('x')"),
     (writers, "cli/bad.py", "import sys\nsys.stdout.write('x')"),
     (writers, "cli/terminal.py", "def shout():\n    print('x')"),
@@ -210,12 +249,19 @@ def tree(tmp_path: Path) -> Path:
     for name in ("game/__init__", "game/groups", "game/terms", "equilibrium/__init__",
                  "equilibrium/solve", "equilibrium/simplex", "equilibrium/certificate",
                  "panels/__init__", "llm/__init__", "llm/store", "measure/__init__",
-                 "measure/mixture_fit", "measure/audit", "errors", "__init__"):  # fmt: skip
+                 "measure/mixture_fit", "measure/audit", "simulate/__init__", "simulate/loop",
+                 "simulate/prediction", "errors", "__init__"):  # fmt: skip
         path = tmp_path / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text('"""What it is."""\n')
     (tmp_path / "equilibrium" / "solve.py").write_text(
         '"""What it is."""\nfrom equipoise.game import terms\nfrom . import certificate\n'
+    )
+    (tmp_path / "simulate" / "prediction.py").write_text(
+        '"""What it is."""\nfrom equipoise.game.terms import Term\n'
+    )
+    (tmp_path / "simulate" / "loop.py").write_text(
+        '"""What it is."""\nfrom equipoise.panels.panel import Panel\n'
     )
     (tmp_path / "panels" / "panel.py").write_text(
         '"""What it is."""\nfrom equipoise.game.groups import Groups\n'

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from equipoise.inclusion.phase_map import phase_map as phase_map
     from equipoise.inclusion.plan import Plan as Plan
     from equipoise.inclusion.steer import steer as steer
+    from equipoise.report import charts as plots
 
 __version__ = "0.1.0"
 
@@ -70,6 +71,7 @@ _HOME = {
     "solve": "equilibrium.solve",
     "solvers": "equilibrium",
     "levers": "inclusion",
+    "plots": "report",
     "Attractiveness": "game.terms",
     "AudienceShare": "game.terms",
     "Consistency": "game.terms",
@@ -88,6 +90,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("equipoise.equilibrium.solvers")
     if name == "levers":
         return importlib.import_module("equipoise.inclusion.levers")
+    if name == "plots":
+        return importlib.import_module("equipoise.report.charts")
     if name in _HOME:
         found = getattr(importlib.import_module(f"equipoise.{_HOME[name]}"), name)
         globals()[name] = found  # the next look-up does not come here

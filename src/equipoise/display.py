@@ -1,18 +1,36 @@
-"""Rows to text and HTML tables. Everything that came from data or labels is escaped here.
+"""Rows to text, HTML tables and data frames. What came from data or labels is escaped here.
 
 A label may hold markup, characters that turn the direction of the text, or thousands of
 letters: in HTML it is escaped and isolated in `<bdi>`, in text its control characters are made
 visible, and nowhere can it change what stands around it.
+
+Public results inherit `Tabled`: a result says what its rows are and what it is in words, and has
+a data frame and a table in notebooks. It draws nothing; figures are functions in `eq.plots`.
 """
 
 from __future__ import annotations
 
 import html
+import itertools
+import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["escaped", "html_table", "shown", "shortened", "text_table"]
+from equipoise.errors import MissingExtra
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Tabled", "escaped", "estimate_rows", "html_table", "shortened", "shown", "text_table"]
+
+SHOWN = 30
+"""Most rows of a table in a notebook; the frame has all."""
+
+LONGEST = 60
+"""Most letters of a cell there."""
 
 JOINERS = "\u200c\u200d"
 """Persian, Indic scripts and emoji need these two; they turn no direction."""
@@ -127,3 +145,74 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ]
         out.append("  ".join(cells).rstrip())
     return "\n".join(out)
+
+
+class Tabled(ABC):
+    """A result that is a table, too."""
+
+    @abstractmethod
+    def to_rows(self) -> Iterable[dict[str, Any]]:
+        """Return one plain dict per row; the keys are the columns, the same in every row."""
+
+    def summary_rows(self) -> Iterable[dict[str, Any]]:
+        """Return the rows a notebook shows; those of `to_rows` unless there are too many."""
+        return self.to_rows()
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Return the table column by column."""
+        rows = list(self.to_rows())
+        return {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a pandas data frame.
+
+        Raises
+        ------
+        MissingExtra
+            pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingExtra("a data frame", "data") from None
+        return pd.DataFrame(self.to_columns())
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the result in words above its table, all of it escaped."""
+        rows = list(itertools.islice(self.summary_rows(), SHOWN + 1))
+        said = f"<p>{escaped(shortened(repr(self), 400))}</p>"
+        if not rows:
+            return said
+        head = list(rows[0])
+        texts = next(
+            (j for j, key in enumerate(head) if not isinstance(rows[0][key], str)), len(head)
+        )
+        cells = [[_cell(row[key]) for key in head] for row in rows[:SHOWN]]
+        heads = [shortened(key.replace("_", " "), LONGEST) for key in head]
+        more = "<p>… and more: .to_frame() has all rows.</p>" if len(rows) > SHOWN else ""
+        return said + html_table(heads, cells, texts=max(1, texts)) + more
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "undefined"
+        return f"{value:.6g}".replace("inf", "∞").replace("-", "−")
+    return shortened(str(value), LONGEST)
+
+
+def estimate_rows(name: str, estimates: Mapping[Any, Any]) -> list[dict[str, Any]]:
+    """Return one row per estimate: what it is of, value, low, high, n and how.
+
+    Parameters
+    ----------
+    name : str
+        Head of the first column.
+    estimates : mapping of label to Estimate
+    """
+    return [
+        {name: str(label), "value": e.value, "low": e.low, "high": e.high, "n": e.n, "how": e.how}
+        for label, e in estimates.items()
+    ]

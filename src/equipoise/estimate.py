@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput
 
 __all__ = ["Estimate", "percentile_interval", "simultaneous_band"]
@@ -23,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Tabled):
     """A measured number with its interval.
 
     Parameters
@@ -72,6 +73,11 @@ class Estimate:
             "n": self.n,
             "how": self.how,
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return its only row."""
+        return [{"value": self.value, "low": self.low, "high": self.high, "n": self.n,
+                 "how": self.how}]  # fmt: skip
 
 
 def percentile_interval(draws: ArrayLike, level: float = 0.95) -> tuple[FloatArray, FloatArray]:

@@ -46,6 +46,28 @@ def test_cannot_tell_everywhere_is_exit_code_1(
     assert "cannot tell" in capsys.readouterr().out
 
 
+def test_people_of_a_survey_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Witness: both camps always disagree, and 30 of 40 answers are those of the first."""
+    rows = [
+        f"{camp},{a},{b}" for camp, a, b in [("left", "yes", "no"), ("right", "no", "yes")]
+    ] * 60
+    (tmp_path / "survey.csv").write_text("\n".join(["camp,tax,school", *rows]) + "\n")
+    study = tmp_path / "study.toml"
+    study.write_text(
+        '[panel]\nfile = "survey.csv"\ngroup = "camp"\nquestions = ["tax", "school"]\n'
+        "[game]\nagents = 2\n"
+    )
+    corpus = tmp_path / "corpus.csv"
+    said = ["yes"] * 30 + ["no"] * 10
+    corpus.write_text("\n".join(["question,answer", *(f"tax,{a}" for a in said)]) + "\n")
+    words = ["audit", str(corpus), "--panel", str(study)]
+    assert run([*words, "--exact-panel", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["groups"]["left"]["weight"] == pytest.approx(0.75, abs=0.01)
+    assert run([*words, "--groups", "2"]) == 2
+    assert "write them in its [panel]" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

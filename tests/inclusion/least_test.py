@@ -213,6 +213,18 @@ def test_a_narrow_interval_of_diversity_is_found_by_looking_again() -> None:
     assert outside.missed(changed, case.goal, plan.after.profile.array) <= 1e-9
 
 
+def test_a_plan_that_holds_in_one_of_several_equilibria_says_so() -> None:
+    """Number 1075 of the soak: with the newcomer there are two equilibria, one meets the goal."""
+    case = drawn(1075, "entry")
+    assert case is not None
+    plan = eq.steer(case.game, case.lever, goal=case.goal)
+    assert plan.held_in[0]
+    assert not plan.holds_everywhere
+    assert not plan.leastness.proved
+    least = cheapest(case.twin, case.goal, [plan.setting], all_of_them=True, rounds=2, crowd=3)
+    check_least(plan, least)
+
+
 def test_diversity_that_serves_and_drops_a_group_again_is_scanned() -> None:
     """R12c: not monotone. Every interval is found again by SciPy's root finder at its ends."""
     kernel = np.array([[1.0, 0.7, 0.0], [0.7, 1.0, 0.7], [0.0, 0.7, 1.0]])

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from equipoise.errors import BadInput
 from equipoise.llm.asking import ask
 from equipoise.llm.local_server import LocalServer
 from equipoise.llm.requests import ScoreRequest
@@ -130,3 +131,31 @@ def test_the_command_in_a_process_of_its_own(tmp_path: Path) -> None:
             env=env, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
+
+
+def test_an_agent_with_an_adapter_is_another_model(tmp_path: Path) -> None:
+    """Witness: the server asked for the same adapter by hand."""
+    from equipoise.llm.models import add_model
+    from equipoise.measure.agents import ADAPTER, known_about, open_agent
+    from tests.llm.small_adapter import random_adapter
+
+    home = {"EQUIPOISE_HOME": str(tmp_path)}
+    file = random_adapter(tmp_path / "a.gguf", 1)
+    panel = load_panel("gss2018", groups=3, questions=("natarms", "natsci"))
+    asked = Questionnaire(questions_of(panel.answers), orders=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EQUIPOISE_HOME", home["EQUIPOISE_HOME"])
+        add_model("smol", gguf=small_model())
+        spec = AgentSpec("a", "smol", adapter=str(file))
+        who = Population(panel, (spec,), asked, personas=False)
+        condition = who.conditions(spec)[0]
+        with open_agent(spec) as model:
+            requests = asked.score_requests(condition, model.capabilities)[:1]
+            found = ask(model, requests).complete()
+            assert known_about(spec).identity == model.identity
+            assert model.identity != known_about(AgentSpec("b", "smol")).identity
+    with LocalServer(small_model(), adapters={ADAPTER: file}) as server:
+        assert ask(server.backend(ADAPTER), requests).complete() == found
+        assert ask(server.backend(), requests).complete() != found
+    with pytest.raises(BadInput, match="on this machine"):
+        AgentSpec("a", url="http://127.0.0.1:1/v1", adapter="a.gguf")

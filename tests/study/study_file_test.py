@@ -55,7 +55,7 @@ WRONG = [
     ('map = 3\n[panel]\nname = "gss2018"', "map: got the number 3; write a table, [[map]]"),
     ('map = [3]\n[panel]\nname = "gss2018"', "[[map]] 1: got the number 3; write a table, [[map]]"),
     ('[panel]\nname = "gss2018"\n[map]\nx = "diversity=0:1:3"', "write [[map]], in two brackets"),
-    ('[panel]\nname = "gss2018"\n[simulate]\nrounds = 1', "[simulate] is not available"),
+    ('[panel]\nname = "gss2018"\n[simulate]\nrounds = 1', "simulate.rounds: got the number 1"),
     ('[game]\nfile = "g.json"\nagents = 3', "game.agents: the game file says everything"),
     ('[game]\nfile = "g.json"\n[panel]\nname = "gss2018"', "leave the table out"),
     ("[panel\n", "this is not TOML"),

@@ -19,6 +19,7 @@ from equipoise.cli.terminal import (
 
 if TYPE_CHECKING:
     from equipoise.measure.audit import Audit
+    from equipoise.panels import Panel
 
 __all__ = ["audit"]
 
@@ -27,7 +28,12 @@ def audit(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="Answers: JSONL rows or CSV, see the README.")],
     *,
-    panel: Annotated[str | None, typer.Option(help="Whose people: a name of `panel list`.")] = None,
+    panel: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose people: a name of `panel list`, or a study file with a [panel] of your own."
+        ),
+    ] = None,
     calibration: Annotated[
         Path | None,
         typer.Option(help="Free text: FILE has predicted labels, this file truths and labels."),
@@ -91,16 +97,27 @@ def _found(
         return found, {"calibration": calibration.name}, f"calibration: {calibration.name}"
     if panel is None or calibration is not None:
         raise BadInput("give --panel NAME for survey answers, or --calibration FILE for free text")
-    people = load_panel(panel, year=source.year, groups=source.groups)
-    found = examine(
-        file,
-        people,
-        id_column=id_column,
-        below=below,
-        exact_laws=exact,
-        codes=option_codes(panel),
-    )
+    if panel.endswith(".toml"):
+        people, codes = _own(Path(panel), source), {}
+    else:
+        people = load_panel(panel, year=source.year, groups=source.groups)
+        codes = option_codes(panel)
+    found = examine(file, people, id_column=id_column, below=below, exact_laws=exact, codes=codes)
     return found, {"panel": people.name}, f"people: {people.title}"
+
+
+def _own(study: Path, source: _Source) -> Panel:
+    """Return the people of a study file."""
+    from equipoise.errors import BadInput
+    from equipoise.study.people import open_panel
+    from equipoise.study.study_file import read_study
+
+    if source.year is not None or source.groups is not None:
+        raise BadInput("--year, --groups: with a study file, write them in its [panel]")
+    table = read_study(study).panel
+    if table is None:
+        raise BadInput(f"{study}: it has no [panel]; write whose people the answers come from")
+    return open_panel(table, study.parent)[0]
 
 
 def _text(found: Audit, title: str) -> str:

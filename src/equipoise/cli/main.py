@@ -92,6 +92,9 @@ def _invoke(arguments: list[str]) -> int:
 
 def _app() -> typer.Typer:
     from equipoise.cli import (
+        app as dashboard,
+    )
+    from equipoise.cli import (
         audit,
         certify,
         compare,
@@ -106,6 +109,7 @@ def _app() -> typer.Typer:
         report,
         schema,
         serve,
+        simulate,
         solve,
         steer,
         store,
@@ -123,6 +127,7 @@ def _app() -> typer.Typer:
     app.command("measure")(measure.measure)
     app.command("audit")(audit.audit)
     app.command("serve")(serve.serve)
+    app.command("simulate")(simulate.simulate)
     panels = _typer("What humans said: the survey panels that come with equipoise.")
     panels.command("list")(panel.list_)
     panels.command("show")(panel.show)
@@ -146,6 +151,7 @@ def _app() -> typer.Typer:
     studies.command("run")(study.run)
     app.add_typer(studies, name="study")
     app.command("report")(report.report)
+    app.command("app")(dashboard.app)
     news = _typer("Write a commented file to start from.")
     news.command("game")(new.game)
     news.command("study")(new.study)

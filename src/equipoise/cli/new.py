@@ -117,6 +117,12 @@ below = 0.0
 # share = 0.1                          # or floor = 0.05, or floor = {{rural = 0.05}}
 # sure = 0.95
 
+# The closed loop of `equipoise simulate FILE`: agents post, these people react, agents adapt.
+# [simulate]
+# rounds = 4000
+# learning = "mirror"                  # or "best-response", "bandit"
+# plan = "steer"                       # switch on the plan of the first [[steer]] halfway
+
 [report]
 title = "Who is left out"
 """

@@ -7,13 +7,15 @@ the gradient only and bounds the regret from above for every differentiable conc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.equilibrium.exact import ExactCertificate, certify_exactly
 from equipoise.equilibrium.exam import Exam, examine
 from equipoise.equilibrium.uniqueness import Uniqueness, uniqueness
@@ -29,7 +31,7 @@ FloatArray = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, eq=False)
-class Certificate:
+class Certificate(Tabled):
     r"""What is known about a profile, agent by agent (rows of the game).
 
     Attributes
@@ -125,6 +127,18 @@ class Certificate:
             f"Certificate(max gap {self.max_gap:.2e}, relative {self.max_relative_gap:.2e}; "
             f"uniqueness {self.uniqueness.verdict}{near})"
         )
+
+    def to_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield one plain dict per agent (or type): gap, regret, range and relative gap."""
+        columns = (self.gap, self.regret, self.utility_range, self.relative_gap)
+        for i, (gap, regret, span, relative) in enumerate(zip(*columns, strict=True)):
+            yield {
+                "agent": self.game.agents.label(i),
+                "gap": float(gap),
+                "regret": float(regret),
+                "utility_range": float(span),
+                "relative_gap": float(relative),
+            }
 
 
 def certify(game: AlignmentGame, profile: Profile, *, exact: bool = False) -> Certificate:

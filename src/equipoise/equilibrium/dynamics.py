@@ -17,6 +17,7 @@ from typing import Any, Literal, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.display import Tabled
 from equipoise.equilibrium.certificate import certify
 from equipoise.equilibrium.dynamics_rates import contraction_factor, local_rate
 from equipoise.equilibrium.dynamics_steps import step_of
@@ -46,7 +47,7 @@ FLOOR = 1e-11
 
 @final
 @dataclass(frozen=True, eq=False)
-class Path:
+class Path(Tabled):
     """What happened over time, from every start.
 
     Attributes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, final
 
+from equipoise.display import Tabled
 from equipoise.equilibrium.certificate import Certificate
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.profile import Mixture, Profile
@@ -68,7 +69,7 @@ class SolveRecord:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Equilibrium:
+class Equilibrium(Tabled):
     """A profile with its game, its certificate and the record of how it was found.
 
     Attributes
@@ -100,3 +101,32 @@ class Equilibrium:
             f"max relative gap {self.certificate.max_relative_gap:.1e}, "
             f"unique: {self.certificate.uniqueness.verdict})"
         )
+
+    def to_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield one plain dict per agent (or type) and group: its weight, and the agent's gap."""
+        agents, gap = self.game.agents, self.certificate.gap
+        for i, row in enumerate(self.profile.array):
+            for group, weight in zip(self.game.groups.labels, row, strict=True):
+                yield {
+                    "agent": agents.label(i),
+                    "count": int(agents.counts[i]),
+                    "group": group,
+                    "weight": float(weight),
+                    "gap": float(gap[i]),
+                }
+
+    def summary_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group: share of the public, coverage, top weight and whose."""
+        profile = self.profile
+        columns = (self.game.groups.labels, self.game.groups.shares, profile.coverage,
+                   profile.top_weight, profile.top_agent())  # fmt: skip
+        return [
+            {
+                "group": group,
+                "share": float(share),
+                "coverage": float(coverage),
+                "top_weight": float(top),
+                "by": agent,
+            }
+            for group, share, coverage, top, agent in zip(*columns, strict=True)
+        ]

@@ -18,6 +18,7 @@ from typing import Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.engine import Engine
 from equipoise.equilibrium.answers import build_plain
 from equipoise.equilibrium.curvature import lowest_programme
@@ -38,7 +39,7 @@ MAX_STEPS = 80
 
 @final
 @dataclass(frozen=True, eq=False)
-class ShardedEquilibrium:
+class ShardedEquilibrium(Tabled):
     """A profile on the disk with its game, its certificate and the record of how it was found.
 
     Attributes
@@ -59,6 +60,16 @@ class ShardedEquilibrium:
 
     def __repr__(self) -> str:
         return f"ShardedEquilibrium({self.game!r}, {self.outcome.name}, {self.certificate!r})"
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group; the agents' mixtures stay in `files`."""
+        found = self.certificate
+        return [
+            {"group": group, "coverage": float(coverage), "top_weight": float(top)}
+            for group, coverage, top in zip(
+                self.game.groups.labels, found.coverage, found.top_weight, strict=True
+            )
+        ]
 
 
 def solve_shards(

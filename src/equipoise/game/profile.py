@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput, LabelMismatch
 from equipoise.game.agents import Agents
 from equipoise.game.groups import Groups
@@ -46,7 +47,7 @@ class Mixture(Mapping[str, float]):
 
 @final
 @dataclass(frozen=True, init=False, eq=False)
-class Profile:
+class Profile(Tabled):
     r"""All mixtures :math:`X \in \mathbb{R}^{N \times K}`, rows on the simplex.
 
     Parameters
@@ -141,6 +142,12 @@ class Profile:
                 f"the profile speaks of {_some(self.agents)}, the game of {_some(agents)}; "
                 "give one row per agent of the game, in its order"
             )
+
+    def to_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield one plain dict per agent (or type) and group."""
+        for i, row in enumerate(self.array):
+            for group, weight in zip(self.groups.labels, row, strict=True):
+                yield {"agent": self.agents.label(i), "group": group, "weight": float(weight)}
 
 
 def _some(agents: Agents) -> str:

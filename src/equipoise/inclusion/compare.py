@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.equilibrium.solve import solve
 from equipoise.errors import BadInput
 from equipoise.estimate import Estimate, percentile_interval, simultaneous_band
@@ -68,7 +69,7 @@ class Side:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Tabled):
     """What two populations have in common, and what not.
 
     Parameters
@@ -129,6 +130,30 @@ class Comparison:
             ],
             "draws": self.draws,
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group: both verdicts and coverages, and their difference."""
+        one, two = self.reports
+        return [
+            {
+                "group": group,
+                "verdict_first": one.verdicts[k].value,
+                "verdict_second": two.verdicts[k].value,
+                "coverage_first": float(one.coverage[k]),
+                "coverage_second": float(two.coverage[k]),
+                "difference": self.coverage[group].value,
+                "low": self.coverage[group].low,
+                "high": self.coverage[group].high,
+            }
+            for k, group in enumerate(self.groups)
+        ]
+
+    def __repr__(self) -> str:
+        first, second = self.only
+        return (
+            f"Comparison({self.names[0]}, {self.names[1]}: left out by the first alone "
+            f"{list(first)}, by the second alone {list(second)})"
+        )
 
 
 def compare(

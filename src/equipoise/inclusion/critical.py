@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput
 from equipoise.estimate import Estimate, percentile_interval, simultaneous_band
 
@@ -24,7 +25,7 @@ FloatArray = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, eq=False)
-class CriticalIncentives:
+class CriticalIncentives(Tabled):
     r"""The least :math:`\alpha/\beta` at which each group drops out, with its interval.
 
     Attributes

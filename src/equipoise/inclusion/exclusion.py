@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.equilibrium.outcome import Equilibrium
 from equipoise.equilibrium.solve import solve
 from equipoise.errors import BadInput
@@ -63,7 +64,7 @@ class ExclusionDraws:
 
 @final
 @dataclass(frozen=True, eq=False)
-class ExclusionReport:
+class ExclusionReport(Tabled):
     """Who is left out at an equilibrium, group by group.
 
     Attributes

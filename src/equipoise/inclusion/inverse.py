@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput
 from equipoise.estimate import Estimate
 from equipoise.game.alignment_game import AlignmentGame
@@ -38,7 +39,7 @@ FloatArray = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, eq=False)
-class Inference:
+class Inference(Tabled):
     r"""What observed mixtures say about incentives.
 
     Attributes
@@ -99,6 +100,19 @@ class Inference:
 
     def __repr__(self) -> str:
         return f"Inference({self.words})"
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per weight: its ratio to consistency and the cone around it."""
+        return [
+            {
+                "weight": name,
+                "ratio": self.ratios[name].value if name in self.ratios else None,
+                "low": self.low.get(name),
+                "high": self.high.get(name),
+                "identified": name in self.ratios,
+            }
+            for name in self.names
+        ]
 
 
 def infer(

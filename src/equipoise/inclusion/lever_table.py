@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput, EquipoiseError
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.terms import Attractiveness, Consistency, Diversity, KLConsistency
@@ -28,7 +29,7 @@ __all__ = ["LeverTable", "compare_levers", "usual_levers"]
 
 @final
 @dataclass(frozen=True, eq=False)
-class LeverTable:
+class LeverTable(Tabled):
     """Plans of several levers for one goal.
 
     Attributes

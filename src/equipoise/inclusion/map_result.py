@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput
 from equipoise.estimate import Estimate, percentile_interval
 from equipoise.inclusion.map_axes import Axis
@@ -57,7 +58,7 @@ class DrawnMap:
 
 @final
 @dataclass(frozen=True, eq=False)
-class PhaseMap:
+class PhaseMap(Tabled):
     """Who is excluded over a grid of incentives.
 
     Attributes

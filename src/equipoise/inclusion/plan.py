@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.equilibrium.outcome import Equilibrium
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.inclusion.goals import Goal, Slack
@@ -48,7 +49,7 @@ class Leastness:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Plan(Tabled):
     """A setting of a lever that meets a goal, re-solved from scratch and certified.
 
     Attributes
@@ -137,6 +138,7 @@ class Plan:
             "groups": list(self.after.game.groups.labels),
             "agents": self.after.game.agents.plain(),
             "goal": self.goal.words(self.before.game),
+            "floors": self._floors(),
             "change": dict(self.change),
             "setting": self.setting.tolist(),
             "cost": self.cost,
@@ -157,11 +159,33 @@ class Plan:
             "intervals": [[one.low, one.high] for one in self.intervals],
         }
 
+    def _floors(self) -> dict[str, float]:
+        """Return the least coverage the goal asks for, where it asks for any."""
+        game = self.before.game
+        floors = _labelled(game.groups.labels, self.goal.floor_array(game))
+        return {group: floor for group, floor in floors.items() if floor > 0}
+
     def __repr__(self) -> str:
         return (
             f"Plan({self.lever.name}: {dict(self.change)}, cost {self.cost:.6g} "
             f"({self.leastness.word}); {self.goal.words(self.before.game)})"
         )
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group: its floor, coverage before and after, and top weight."""
+        before, after = self.before.profile, self.after.profile
+        floors = self.goal.floor_array(self.game)
+        return [
+            {
+                "group": group,
+                "floor": float(floors[k]),
+                "coverage_before": float(before.coverage[k]),
+                "coverage_after": float(after.coverage[k]),
+                "gain": float(self.group_gain[k]),
+                "top_weight_after": float(after.top_weight[k]),
+            }
+            for k, group in enumerate(self.before.game.groups.labels)
+        ]
 
 
 def _side(one: Equilibrium) -> dict[str, Any]:

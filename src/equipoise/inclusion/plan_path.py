@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput, NotSolved
 from equipoise.inclusion.plan import Plan
 from equipoise.inclusion.trial import Bench
@@ -19,7 +20,7 @@ FloatArray = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, eq=False)
-class PlanPath:
+class PlanPath(Tabled):
     """Equilibria along the straight line from no change to a plan.
 
     Attributes

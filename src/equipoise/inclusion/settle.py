@@ -18,11 +18,12 @@ from equipoise.errors import EquipoiseError
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.profile import Profile
 from equipoise.inclusion.anchor_starts import anchor_starts
-from equipoise.inclusion.conditions import Conditions, conditions
+from equipoise.inclusion.conditions import conditions
 from equipoise.inclusion.goals import Goal
 from equipoise.inclusion.lever import Lever
 from equipoise.inclusion.lever_weights import DiversityWeight
 from equipoise.inclusion.levers import Anchors, Prices, Together
+from equipoise.inclusion.mend import elsewhere, refined
 from equipoise.inclusion.plan import Leastness
 from equipoise.inclusion.price_plan import least_prices
 from equipoise.inclusion.scan import Interval, scan
@@ -105,7 +106,7 @@ def _settled(bench: Bench, seed: int, effort: float) -> Settled | None:
     if linear is not None and (linear[0] is None or linear[0].leastness.proved):
         return linear[0]
     if knobs == 1:
-        return _by_scan(game, lever, bench, goal)
+        return _by_scan(game, lever, bench, goal) or (None if linear is None else linear[0])
     return _by_search(bench, linear, seed, effort)
 
 
@@ -126,9 +127,14 @@ def _by_supports(
         return None
     if found.setting is None or found.served is None:
         return None, np.inf
-    setting = _refined(game, given, goal, unit, bench, found.setting, found.served)
+    setting = refined(game, given, goal, unit, bench, found.setting, found.served)
     if setting is None:
-        return None
+        other = elsewhere(given, unit, bench, found)
+        if other is None:
+            return None
+        why = "branch and bound over who serves whom; it holds in one of several equilibria only"
+        leastness = Leastness(False, max(0.0, found.bound), why)
+        return Settled(other[0], leastness, profile=other[1]), found.bound
     trial = bench.at(setting)
     assert trial is not None
     proved = trial.cost - found.bound <= SAME * (1 + trial.cost)
@@ -150,33 +156,6 @@ def _price_unit(game: AlignmentGame, lever: Lever, goal: Goal) -> FloatArray:
             unit = part.price * game.agents.total * floors
         units.append(unit)
     return np.concatenate(units)
-
-
-def _refined(
-    game: AlignmentGame,
-    given: Conditions,
-    goal: Goal,
-    unit: FloatArray,
-    bench: Bench,
-    setting: FloatArray,
-    served: NDArray[np.bool_],
-) -> FloatArray | None:
-    """Mend what the optimiser's tolerance left short: the same supports, the goal a hair higher."""
-    extra = 0.0
-    for _ in range(8):
-        trial = bench.at(setting)
-        if trial is None:
-            return None
-        if trial.met:
-            return setting
-        extra += 1.5 * (-trial.worst) + 1e-12
-        if extra > 1e-4:
-            return None
-        again = least_setting(game, given, goal.tightened(game, extra), unit, served=served)
-        if again is None or again.setting is None:
-            return None
-        setting = again.setting
-    return None
 
 
 def _by_scan(game: AlignmentGame, lever: Lever, bench: Bench, goal: Goal) -> Settled | None:
@@ -268,7 +247,7 @@ def _by_search(
                 if trial is not None and trial.met and (best is None or trial.cost < best.cost):
                     best, why = trial, "one shift for all, searched: there are too many to move"
     if best is None:
-        return None
+        return None if linear is None else linear[0]
     best = _on_its_supports(bench, best)
     proved = bound > 0 and best.cost - bound <= SAME * (1 + best.cost)
     if bound > 0 and not proved:
@@ -289,7 +268,7 @@ def _on_its_supports(bench: Bench, best: Trial) -> Trial:
         found = least_setting(game, given, goal, unit, served=served)
         if found is None or found.setting is None:
             break
-        setting = _refined(game, given, goal, unit, bench, found.setting, served)
+        setting = refined(game, given, goal, unit, bench, found.setting, served)
         trial = None if setting is None else bench.at(setting)
         if trial is None or not trial.met or trial.cost >= best.cost - DUST:
             break

@@ -31,7 +31,8 @@ class Capabilities:
     chat_scores, completion_scores : int
         How many alternatives come with log-probabilities; 0 for none.
     continuation : bool
-        Whole options can be scored, not only their first token.
+        Whole options can be scored in conversations, not only their first token; in bare texts
+        they can wherever there are log-probabilities.
     free : bool
         Runs on this machine: no price is needed.
     """
@@ -66,7 +67,7 @@ class Capabilities:
                     "this endpoint gives no log-probabilities here; count samples instead "
                     "(equipoise models doctor NAME says what it can do)"
                 )
-            if request.match == "continuation" and not self.continuation:
+            if request.match == "continuation" and chat and not self.continuation:
                 raise Unsupported("this endpoint cannot score whole options; use letters")
 
 

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, final
 
+from equipoise.display import Tabled
 from equipoise.llm import replies
 from equipoise.llm.answers import OptionScores
 from equipoise.llm.backend import Capabilities
@@ -36,7 +37,7 @@ OPTIONS = ("A", "B", "C")
 
 @final
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Tabled):
     """What was found.
 
     Parameters
@@ -79,6 +80,12 @@ class Diagnosis:
         """Return plain JSON values, with the date."""
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         return dataclasses.asdict(self) | {"date": today}
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return its only row."""
+        keys = ("flavour", "estimator", "why", "covered", "deterministic", "spread",
+                "calls_per_second", "tokens_per_second", "reasoning")  # fmt: skip
+        return [{key: getattr(self, key) for key in keys}]
 
 
 def trial(number: int = 0) -> Prompt:
@@ -210,6 +217,8 @@ async def _measured(
         found,
         chat_scores=found.chat_scores if scored is trial else 0,
         completion_scores=found.completion_scores if scored else 0,
+        # llama.cpp writes a conversation out as a text, to which words can be added.
+        continuation=flavour == "llama.cpp" and bool(found.completion_scores and scored),
     )
     return Diagnosis(
         capabilities=found,

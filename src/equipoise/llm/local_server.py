@@ -28,6 +28,7 @@ from equipoise.display import shortened
 from equipoise.errors import BadInput, EquipoiseError, MissingExtra, nearest
 from equipoise.llm.backend import Capabilities
 from equipoise.llm.openai_http import Endpoint, OpenAIHTTP
+from equipoise.llm.stems import Stems
 
 __all__ = ["LocalServer", "ServerFailed", "gguf_digest"]
 
@@ -121,6 +122,7 @@ class LocalServer:
         self.adapters = dict(adapters or {})
         self.adapter_digests = {k: gguf_digest(path) for k, path in self.adapters.items()}
         self.address = ""
+        self._stems = Stems() if slots == 1 else None
         self._process: subprocess.Popen[bytes] | None = None
         self._words: IO[bytes] | None = None
 
@@ -164,6 +166,7 @@ class LocalServer:
             completions=True,
             chat_scores=ALTERNATIVES,
             completion_scores=ALTERNATIVES,
+            continuation=True,
             free=True,
         )
 
@@ -191,22 +194,26 @@ class LocalServer:
                 raise BadInput(f"adapter: the scale of {label} is {scale}; write a number")
         return tuple(float(chosen.get(label, 0.0)) for label in self.adapters)
 
-    def backend(self, adapter: str | Mapping[str, float] = "") -> OpenAIHTTP:
-        """Return the backend that asks this server, with adapters as `scales` takes them.
+    def identity_with(self, adapter: str | Mapping[str, float] = "") -> dict[str, Any]:
+        """Return what is asked through `backend`: the model's file and the adapters in use.
 
-        Its identity names the adapters in use by their files; without any it is that of the model
-        file alone, because an adapter at scale 0 changes no number.
+        Without any it is that of the model file alone: an adapter at scale 0 changes no number.
         """
-        scales = self.scales(adapter)
         used = {
             label: {"sha256": self.adapter_digests[label], "scale": scale}
-            for label, scale in zip(self.adapters, scales, strict=True)
+            for label, scale in zip(self.adapters, self.scales(adapter), strict=True)
             if scale
         }
+        return self._base | ({"adapters": used} if used else {})
+
+    def backend(self, adapter: str | Mapping[str, float] = "") -> OpenAIHTTP:
+        """Return the backend that asks this server, with adapters as `scales` takes them."""
+        lora = self.scales(adapter)
         return OpenAIHTTP(
-            Endpoint(f"{self.address}/v1", "local", flavour="llama.cpp", lora=scales),
+            Endpoint(f"{self.address}/v1", "local", flavour="llama.cpp", lora=lora),
             capabilities=self.capabilities,
-            identity=self._base | ({"adapters": used} if used else {}),
+            identity=self.identity_with(adapter),
+            stems=self._stems,
         )
 
     @property

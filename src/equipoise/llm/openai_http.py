@@ -8,6 +8,7 @@ whatever the server says back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 from collections import OrderedDict
@@ -17,12 +18,14 @@ from typing import TYPE_CHECKING, Any, final
 from equipoise.errors import BadInput, MissingExtra, nearest
 from equipoise.llm import replies
 from equipoise.llm.addresses import checked_key_name, checked_url, is_loopback, secret
-from equipoise.llm.answers import Answer, Sample
+from equipoise.llm.answers import Answer, OptionScores, Sample, Usage
 from equipoise.llm.backend import Backend, Capabilities
+from equipoise.llm.continuation import whole_options
 from equipoise.llm.failures import CallFailed, CannotScore, FailureKind, NotScored, Unsupported
-from equipoise.llm.requests import Request, ScoreRequest, canonical, fingerprint
+from equipoise.llm.requests import Prompt, Request, ScoreRequest, canonical, fingerprint
 from equipoise.llm.secrecy import keep_out_of_logs
 from equipoise.llm.spoken import FLAVOURS, body_of
+from equipoise.llm.stems import Stems, written_out
 from equipoise.llm.waits import asked_wait
 
 if TYPE_CHECKING:
@@ -108,6 +111,8 @@ class OpenAIHTTP(Backend):
     identity : mapping, optional
         What is behind the address, where that is known better than by its name, e.g. the sha256
         of a local model file. Default: address and model.
+    stems : Stems, optional
+        What the one slot of a local server holds; see there.
 
     Examples
     --------
@@ -121,8 +126,10 @@ class OpenAIHTTP(Backend):
         *,
         capabilities: Capabilities | None = None,
         identity: dict[str, Any] | None = None,
+        stems: Stems | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self._stems = stems
         self._capabilities = capabilities or Capabilities(
             chat=True, completions=True, chat_scores=20, completion_scores=20
         )
@@ -152,12 +159,18 @@ class OpenAIHTTP(Backend):
             raise
 
     async def _asked(self, request: Request) -> Answer:
+        if isinstance(request, ScoreRequest) and request.match == "continuation":
+            return await self._whole_options(request)
         able = self.capabilities
         chat = bool(request.prompt.messages)
         scoring = isinstance(request, ScoreRequest)
         most = able.chat_scores if chat else able.completion_scores
         path = "/chat/completions" if chat else "/completions"
-        data = await self._posted(path, body_of(request, self.endpoint, most if scoring else 0))
+        body = body_of(request, self.endpoint, most if scoring else 0)
+        if self._stems is None:
+            data = await self._posted(path, body)
+        else:
+            data = await self._stems.reply(self._posted, request, path, body)
         self._not_anothers(data, request)
         if isinstance(request, ScoreRequest):
             if replies.refused(data):
@@ -172,6 +185,21 @@ class OpenAIHTTP(Backend):
             self._scored = True
             return replies.scores(found, request.options, replies.usage_of(data))
         return self._without_key(replies.read_sample(data, chat=chat))
+
+    async def _whole_options(self, request: ScoreRequest) -> OptionScores:
+        """Score options token by token after a bare text, or a conversation written out as one."""
+        start = request.prompt.text or await written_out(self._posted, request.prompt.messages)
+
+        async def following(text: str) -> tuple[list[replies.Alternative], Usage]:
+            step = ScoreRequest(Prompt.bare(start + text), request.options)
+            body = body_of(step, self.endpoint, self.capabilities.completion_scores)
+            data = await self._posted("/completions", body)
+            return replies.alternatives(data), replies.usage_of(data)
+
+        async with contextlib.AsyncExitStack() as turn:
+            if self._stems is not None:
+                await turn.enter_async_context(self._stems.alone())
+            return await whole_options(following, request.options)
 
     async def get(self, path: str) -> dict[str, Any]:
         """Return the JSON object at a path beside the endpoints, e.g. "/models"."""
@@ -214,7 +242,7 @@ class OpenAIHTTP(Backend):
         raise CallFailed(failed[0], f"{self._where()}: {failed[0].value} ({failed[1]})")
 
     async def _checked(self, response: httpx2.Response) -> bytes:
-        kind = _kind_of(response)
+        kind = replies.kind_of(response.status_code, response.headers)
         if kind is None:
             return await self._whole(response)
         # Of an error only the first words are read; of what is not JSON, nothing.
@@ -325,25 +353,3 @@ def _said(body: bytes) -> str:
     except (ValueError, RecursionError):
         said = ""
     return f': the server says "{said}"' if said else ""
-
-
-def _kind_of(response: httpx2.Response) -> FailureKind | None:
-    status = response.status_code
-    if status == 200:
-        headers = response.headers
-        # We ask for no encoding: a small body could unpack to any size.
-        packed = headers.get("content-encoding", "identity") != "identity"
-        if packed or "json" not in headers.get("content-type", "").lower():
-            return FailureKind.CONTENT_TYPE
-        return None
-    if 300 <= status < 400:
-        return FailureKind.REDIRECT
-    if status in (401, 403, 404, 405, 407):
-        return FailureKind.NOT_ALLOWED
-    if status == 408:
-        return FailureKind.TIMEOUT
-    if status == 429:
-        return FailureKind.RATE_LIMITED
-    if 400 <= status < 500:
-        return FailureKind.REFUSED_REQUEST
-    return FailureKind.SERVER_ERROR

@@ -10,14 +10,23 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeGuard
 
 from equipoise.display import shortened
 from equipoise.llm.answers import SLACK, OptionScores, Sample, Usage
 from equipoise.llm.failures import CallFailed, FailureKind, Unsupported
 
-__all__ = ["Alternative", "alternatives", "parsed", "read_sample", "refused", "scores", "usage_of"]
+__all__ = [
+    "Alternative",
+    "alternatives",
+    "kind_of",
+    "parsed",
+    "read_sample",
+    "refused",
+    "scores",
+    "usage_of",
+]
 
 Alternative = tuple[str, float]
 """A token's text and its log-probability."""
@@ -230,3 +239,24 @@ def _content(given: Any) -> str | None:
         if all(isinstance(text, str) for text in texts):
             return "".join(texts)
     malformed("the content is not a text")
+
+
+def kind_of(status: int, headers: Mapping[str, str]) -> FailureKind | None:
+    """Return what kind of failure a status is, or None for a JSON reply."""
+    if status == 200:
+        # We ask for no encoding: a small body could unpack to any size.
+        packed = headers.get("content-encoding", "identity") != "identity"
+        if packed or "json" not in headers.get("content-type", "").lower():
+            return FailureKind.CONTENT_TYPE
+        return None
+    if 300 <= status < 400:
+        return FailureKind.REDIRECT
+    if status in (401, 403, 404, 405, 407):
+        return FailureKind.NOT_ALLOWED
+    if status == 408:
+        return FailureKind.TIMEOUT
+    if status == 429:
+        return FailureKind.RATE_LIMITED
+    if 400 <= status < 500:
+        return FailureKind.REFUSED_REQUEST
+    return FailureKind.SERVER_ERROR

@@ -131,6 +131,9 @@ class ScoreRequest:
         the probability that the answer begins with the whole option.
     reasoning : str
         One of `REASONING`.
+    stem : int
+        So many characters of the last message stand at the beginning of other prompts too. A local
+        server works them out once; elsewhere this changes nothing but the name of the answer.
 
     Examples
     --------
@@ -142,12 +145,16 @@ class ScoreRequest:
     options: tuple[str, ...]
     match: str = "first token"
     reasoning: str = "default"
+    stem: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", _options(self.options))
         if self.match not in MATCHES:
             raise BadInput(f'match: there is no "{self.match}"; {nearest(self.match, MATCHES)}')
         _reasoning(self.reasoning)
+        longest = len((self.prompt.messages or (Message("user", ""),))[-1].text)
+        if not 0 <= self.stem <= longest:
+            raise BadInput(f"stem: {self.stem}; the last message has {longest} characters")
 
     @property
     def draw(self) -> int:
@@ -162,6 +169,7 @@ class ScoreRequest:
             "options": list(self.options),
             "match": self.match,
             "reasoning": self.reasoning,
+            **({"stem": self.stem} if self.stem else {}),
         }
 
 

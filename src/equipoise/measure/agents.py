@@ -19,12 +19,13 @@ from equipoise.llm.backend import Backend, Capabilities
 from equipoise.llm.doctor import flavour_of
 from equipoise.llm.failures import CallFailed, FailureKind
 from equipoise.llm.local_server import LocalServer
-from equipoise.llm.models import endpoint_of, model_named, open_model
+from equipoise.llm.models import endpoint_of, local_server, model_named, open_model
 from equipoise.llm.openai_http import Endpoint, OpenAIHTTP
 from equipoise.llm.requests import REASONING, Request
 
 __all__ = ["Absent", "AgentSpec", "Known", "known_about", "open_agent"]
 
+ADAPTER = "adapter"
 ANSWERS = ("auto", "scores", "counts")
 
 
@@ -49,6 +50,8 @@ class AgentSpec:
         How much it is told to think.
     key_env : str
         Name of the variable with the key, ending in _API_KEY; only with `url`.
+    adapter : str
+        A LoRA adapter (GGUF) on top of a local model; "" for the model as it is.
     answers : str
         "scores", "counts", or "auto": what the endpoint can give.
 
@@ -66,6 +69,7 @@ class AgentSpec:
     reasoning: str = "default"
     key_env: str = ""
     answers: str = "auto"
+    adapter: str = ""
 
     def __post_init__(self) -> None:
         if not self.model and not self.url:
@@ -74,6 +78,8 @@ class AgentSpec:
             raise BadInput(
                 f"{self.name}: key_env goes with url; of a model by name the key is in the list"
             )
+        if self.adapter and self.url:
+            raise BadInput(f"{self.name}: an adapter goes with a model on this machine, not a url")
         if self.reasoning not in REASONING or self.answers not in ANSWERS:
             raise BadInput(
                 f"{self.name}: reasoning is one of {', '.join(REASONING)}, "
@@ -83,9 +89,9 @@ class AgentSpec:
             self.endpoint()
 
     @property
-    def connection(self) -> tuple[str, str, str]:
-        """What must be open to ask it: agents of one model share it."""
-        return (self.url, self.model, self.key_env)
+    def adapters(self) -> dict[str, Path]:
+        """Its adapter under the label by which the local server knows it."""
+        return {ADAPTER: Path(self.adapter)} if self.adapter else {}
 
     def endpoint(self) -> Endpoint:
         """Return where it is asked, if it has an address of its own."""
@@ -133,8 +139,11 @@ def known_about(spec: AgentSpec) -> Known:
         known = model_named(spec.model)
         speed = float(known.found.get("calls_per_second", 0.0))
         if not known.url:
-            server = LocalServer(Path(known.gguf), digest=known.sha256)
-            return Known(server.identity, server.capabilities, "", "", speed)
+            server = LocalServer(Path(known.gguf), digest=known.sha256, adapters=spec.adapters)
+            identity = server.identity_with(ADAPTER if spec.adapter else "")
+            return Known(identity, server.capabilities, "", "", speed)
+        if spec.adapter:
+            raise BadInput(f"{spec.name}: an adapter goes with a model file; {spec.model} is not")
         endpoint, able = endpoint_of(known), known.capabilities
     backend = OpenAIHTTP(endpoint, capabilities=able)
     host = host_of(endpoint.url)
@@ -144,6 +153,11 @@ def known_about(spec: AgentSpec) -> Known:
 @contextlib.contextmanager
 def open_agent(spec: AgentSpec) -> Iterator[Backend]:
     """Open an agent's model; a local file is served while the block runs."""
+    if spec.adapter:
+        running = local_server(spec.model, adapters=spec.adapters, threads=idle_cores())
+        with running as server:
+            yield server.backend(ADAPTER)
+        return
     if not spec.url:
         with open_model(spec.model, threads=idle_cores()) as backend:
             yield backend

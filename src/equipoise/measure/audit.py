@@ -16,6 +16,7 @@ from typing import Any, final
 
 import numpy as np
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput
 from equipoise.measure.answer_laws import AnswerLaws
 from equipoise.measure.corpus import Codes, Corpus, read_corpus
@@ -46,7 +47,7 @@ class Heard(Enum):
 
 @final
 @dataclass(frozen=True, eq=False)
-class Audit:
+class Audit(Tabled):
     """Whose views stand behind answers.
 
     Attributes
@@ -150,6 +151,20 @@ class Audit:
             "identification": self.identification.to_dict(),
             "notes": self.notes,
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group: its weight with interval, band and verdict."""
+        rows = self.estimate.to_rows()
+        return [
+            {**row, "verdict": verdict.value, "holds_for_all_together": jointly, "more_units": more}
+            for row, verdict, jointly, more in zip(
+                rows, self.verdicts, self.jointly, self.more, strict=True
+            )
+        ]
+
+    def __repr__(self) -> str:
+        words = [f"{g} {v.value}" for g, v in zip(self.estimate.groups, self.verdicts, strict=True)]
+        return f"Audit({self.estimate.units:,} {self.estimate.unit}s: {', '.join(words)})"
 
 
 def audit(

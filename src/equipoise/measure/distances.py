@@ -22,6 +22,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.display import Tabled, estimate_rows
 from equipoise.errors import BadInput
 from equipoise.estimate import Estimate
 from equipoise.measure.units import Units
@@ -94,7 +95,7 @@ def total_variation(answers: FloatArray, people: FloatArray) -> FloatArray:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Distances:
+class Distances(Tabled):
     """Distances to each group's people.
 
     Attributes
@@ -118,6 +119,19 @@ class Distances:
         measures = ("representativeness", "jensen_shannon", "total_variation")
         shown = {m: {g: e.to_dict() for g, e in getattr(self, m).items()} for m in measures}
         return {**shown, "plain": self.plain, "questions": self.questions}
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per measure and group."""
+        measures = ("representativeness", "jensen_shannon", "total_variation")
+        return [
+            {"measure": name, **row}
+            for name in measures
+            for row in estimate_rows("group", getattr(self, name))
+        ]
+
+    def __repr__(self) -> str:
+        near = min(self.total_variation, key=lambda g: self.total_variation[g].value)
+        return f"Distances({self.questions} questions; nearest in total variation: {near})"
 
 
 def distances(

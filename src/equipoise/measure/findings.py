@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled, estimate_rows
 from equipoise.estimate import Estimate, percentile_interval
 from equipoise.measure.answer_laws import SMOOTHING, AnswerLaws, smoothed
 from equipoise.measure.answer_sheets import Answers, CountedAnswers, usable_questions
@@ -29,7 +30,7 @@ LAW_DRAWS = 200
 
 @final
 @dataclass(frozen=True, eq=False)
-class AgentFindings:
+class AgentFindings(Tabled):
     """What was found of one agent.
 
     Parameters
@@ -91,6 +92,13 @@ class AgentFindings:
                 q: {o: e.to_dict() for o, e in row.items()} for q, row in self.table.items()
             },
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group: the default alignment with its interval."""
+        return [{"agent": self.agent, **row} for row in estimate_rows("group", self.alignment)]
+
+    def __repr__(self) -> str:
+        return f"AgentFindings({self.agent}: {self.randomness.verdict})"
 
 
 def find(

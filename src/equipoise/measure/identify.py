@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.display import Tabled
 from equipoise.measure.answer_laws import AnswerLaws
 from equipoise.measure.information import TINY, Asked, covariance, information, mixture_of
 
@@ -29,7 +30,7 @@ Z95 = 1.959963984540054
 
 @final
 @dataclass(frozen=True, eq=False)
-class Identification:
+class Identification(Tabled):
     """What a unit can tell about the groups.
 
     Attributes
@@ -91,6 +92,20 @@ class Identification:
             "identified": dict(zip(self.groups, self.identified.tolist(), strict=True)),
             "standard_errors": dict(zip(self.groups, self.standard_errors.tolist(), strict=True)),
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group: whether it is identified, and its standard error."""
+        return [
+            {"group": g, "identified": bool(known), "standard_error": float(error)}
+            for g, known, error in zip(
+                self.groups, self.identified, self.standard_errors, strict=True
+            )
+        ]
+
+    def __repr__(self) -> str:
+        return (
+            f"Identification({self.n:,} {self.asked.words}: rank {self.rank} of {len(self.groups)})"
+        )
 
 
 def identify(

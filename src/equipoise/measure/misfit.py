@@ -101,7 +101,7 @@ def misfit(
     enough = np.where(real, expected, np.inf).min(axis=1) >= FEW
     if not enough.any():
         return Misfit(1.0, 0.0, 0.0, laws.questions[0], 0)
-    safe = np.where(real, expected, 1.0)
+    safe = np.where(real & enough[:, None], expected, 1.0)
     statistic = ((counts - expected) ** 2 / safe).sum(axis=1)
     # Answers and laws both err.
     wide = np.ones_like(total)

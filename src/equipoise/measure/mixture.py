@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput
 from equipoise.estimate import Estimate
 from equipoise.measure.answer_laws import AnswerLaws
@@ -35,7 +36,7 @@ LEVEL = 0.95
 
 @final
 @dataclass(frozen=True, eq=False)
-class MixtureEstimate:
+class MixtureEstimate(Tabled):
     """A mixture with intervals.
 
     Attributes
@@ -117,6 +118,24 @@ class MixtureEstimate:
             "gap": self.exam.gap,
             "misfit": self.misfit.to_dict(),
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group: its weight with interval and band."""
+        return [
+            {
+                "group": group,
+                "weight": float(self.weights[k]),
+                "low": float(self.low[k]),
+                "high": float(self.high[k]),
+                "band_low": float(self.band_low[k]),
+                "band_high": float(self.band_high[k]),
+            }
+            for k, group in enumerate(self.groups)
+        ]
+
+    def __repr__(self) -> str:
+        parts = [f"{g} {w:.3f}" for g, w in zip(self.groups, self.weights, strict=True)]
+        return f"MixtureEstimate({', '.join(parts)}; {self.how})"
 
 
 def estimate_mixture(

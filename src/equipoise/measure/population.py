@@ -12,6 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput
 from equipoise.llm.backend import Backend
 from equipoise.llm.budgeted import Budget
@@ -174,7 +175,7 @@ class Population:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Measured:
+class Measured(Tabled):
     """What came of it.
 
     Parameters
@@ -217,6 +218,14 @@ class Measured:
         for one in self.agents:
             rows.writerows(_rows(one))
         return out.getvalue()
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per agent and group: the default alignment with its interval."""
+        return [row for one in self.agents for row in one.to_rows()]
+
+    def __repr__(self) -> str:
+        names = ", ".join(one.agent for one in self.agents)
+        return f"Measured({names} on {self.population.panel.name})"
 
 
 def _rows(found: AgentFindings) -> list[Sequence[Any]]:

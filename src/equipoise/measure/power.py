@@ -13,6 +13,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput
 from equipoise.measure.answer_laws import AnswerLaws
 from equipoise.measure.identify import identify
@@ -27,7 +28,7 @@ TARGET = 0.05
 
 @final
 @dataclass(frozen=True, eq=False)
-class Power:
+class Power(Tabled):
     """What an audit of n units can see.
 
     Attributes
@@ -68,6 +69,17 @@ class Power:
             "target": TARGET,
             "needed": self.needed(),
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group: units for a standard error of 0.05."""
+        needed = self.needed()
+        return [
+            {"group": g, "weight": float(w), "standard_error_of_one": float(e), "needed": needed[g]}
+            for g, w, e in zip(self.groups, self.reference, self.one, strict=True)
+        ]
+
+    def __repr__(self) -> str:
+        return f"Power({self.asked.words}; needed: {self.needed()})"
 
 
 def power(

@@ -139,6 +139,10 @@ class Questionnaire:
         text = "\n".join([question.wordings[wording], *shown, last])
         return Prompt.chat(text, system=system)
 
+    def stem(self, question: Question, wording: int) -> int:
+        """Return with how many characters every order of a question begins alike."""
+        return len(question.wordings[wording]) + len("\nA." if self.form == "letters" else "\n-")
+
     def names(self, question: Question, order: Order) -> tuple[str, ...]:
         """Return how each position is named in an answer: by its letter, or its option's words."""
         if self.form == "letters":
@@ -160,7 +164,8 @@ class Questionnaire:
             match = self._match(q, able)
             for wording, order in zip(sheet.wording, sheet.orders, strict=True):
                 prompt = self.prompt(q, wording, order, condition.system)
-                out.append(ScoreRequest(prompt, self.names(q, order), match, reasoning))
+                stem = self.stem(q, wording)
+                out.append(ScoreRequest(prompt, self.names(q, order), match, reasoning, stem))
         return out
 
     def sample_requests(self, condition: Condition, reasoning: str = "default") -> list[Request]:

@@ -22,6 +22,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.display import Tabled, estimate_rows
 from equipoise.errors import BadInput
 from equipoise.estimate import Estimate
 from equipoise.measure.answer_laws import AnswerLaws
@@ -38,7 +39,7 @@ FloatArray = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, eq=False)
-class ScoreMixture:
+class ScoreMixture(Tabled):
     """The mixture nearest to exact option probabilities.
 
     Attributes
@@ -71,6 +72,14 @@ class ScoreMixture:
             "distance": self.distance,
             "gap": self.exam.gap,
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group: its weight with interval."""
+        return estimate_rows("group", self.estimates)
+
+    def __repr__(self) -> str:
+        parts = [f"{group} {e.value:.3f}" for group, e in self.estimates.items()]
+        return f"ScoreMixture({', '.join(parts)}; {self.distance:.3f} from the nearest mixture)"
 
 
 def mixture_from_scores(

@@ -19,6 +19,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput
 from equipoise.estimate import Estimate
 
@@ -39,7 +40,7 @@ OPEN = "undecided: too few answers or questions"
 
 @final
 @dataclass(frozen=True)
-class UniformTest:
+class UniformTest(Tabled):
     """Whether answers can be told from random ones.
 
     Attributes
@@ -76,6 +77,13 @@ class UniformTest:
             "seen": self.seen,
             "answers": self.answers,
         }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return its only row."""
+        row = {"verdict": self.verdict, "distance": self.distance.value, "low": self.distance.low,
+               "high": self.distance.high, "p_value": self.p_value, "seen": self.seen,
+               "answers": self.answers}  # fmt: skip
+        return [row]
 
 
 def uniform_counts_test(

@@ -1,6 +1,7 @@
 """What humans said: surveys, bundled or the user's own, as shares, agreement, appeal, kernel."""
 
 from equipoise.panels.answers import AnswerTable
+from equipoise.panels.audience import Audience
 from equipoise.panels.design import DesignEstimate, SurveyDesign
 from equipoise.panels.files import read_panel
 from equipoise.panels.panel import Panel, PanelDraws
@@ -9,6 +10,7 @@ from equipoise.panels.table import panel_from_table
 
 __all__ = [
     "AnswerTable",
+    "Audience",
     "DesignEstimate",
     "Panel",
     "PanelDraws",

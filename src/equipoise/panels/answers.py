@@ -6,13 +6,14 @@ how many people answered. No respondent can be told apart in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.errors import BadInput, nearest
 
 __all__ = ["AnswerTable"]
@@ -22,7 +23,7 @@ FloatArray = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, eq=False)
-class AnswerTable:
+class AnswerTable(Tabled):
     r"""Answer shares :math:`p_{kqc}` of group `k` on question `q`, option `c`.
 
     Parameters
@@ -166,3 +167,20 @@ class AnswerTable:
             }
             for k, group in enumerate(self.groups)
         }
+
+    def to_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield one plain dict per question, option and group."""
+        for q, question in enumerate(self.questions):
+            for c, option in enumerate(self.options[q]):
+                for k, group in enumerate(self.groups):
+                    yield {
+                        "question": question,
+                        "option": option,
+                        "group": group,
+                        "share": float(self.shares[k, q, c]),
+                        "n": int(self.n[k, q]),
+                        "n_eff": float(self.n_eff[k, q]),
+                    }
+
+    def __repr__(self) -> str:
+        return f"<AnswerTable: {len(self.groups)} groups, {len(self.questions)} questions>"

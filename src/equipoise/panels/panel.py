@@ -6,18 +6,20 @@ together (`draws`), so that what is computed from it keeps the dependence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled, estimate_rows
 from equipoise.errors import BadInput
 from equipoise.estimate import Estimate, percentile_interval
 from equipoise.game.groups import Groups
 from equipoise.panels import agreement as alike
 from equipoise.panels.answers import AnswerTable
+from equipoise.panels.audience import Audience
 from equipoise.panels.respondents import Respondents, Tallies
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def _measured(tallies: Tallies, questions: tuple[str, ...], start: int) -> Panel
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Panel:
+class Panel(Tabled):
     """What a sample of people answered, by group.
 
     Made by `equipoise.panels.load_panel` and `equipoise.panels.read_panel`.
@@ -251,6 +253,16 @@ class Panel:
         """Kernel `S` (K, K) over all questions or on one; see `agreement.kernel`."""
         return alike.kernel(self._table(question).shares)
 
+    def audience(self, shares: FloatArray | None = None) -> Audience:
+        """Return the respondents as readers who agree with an answer or not.
+
+        Parameters
+        ----------
+        shares : (K,) array, optional
+            How much of the audience each group is; default its share among people.
+        """
+        return self._rows().audience(self.groups.shares if shares is None else shares)
+
     def draws(
         self, n: int, seed: int, *, question: str | None = None, start: int = 0
     ) -> PanelDraws:
@@ -333,6 +345,14 @@ class Panel:
             "weights": self.weighted,
             "dropped": dict(self.dropped),
         }
+
+    def to_rows(self) -> Iterable[dict[str, Any]]:
+        """Return the rows of `answers`: shares, never a respondent's row."""
+        return self.answers.to_rows()
+
+    def summary_rows(self) -> list[dict[str, Any]]:
+        """Return one plain dict per group: its share with interval and number of people."""
+        return estimate_rows("group", self.shares())
 
 
 def _finite(x: float) -> float | None:

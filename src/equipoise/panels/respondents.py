@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import BadInput
+from equipoise.panels.audience import Audience
 from equipoise.panels.design import SurveyDesign
 from equipoise.panels.resampling import Resampler
 
@@ -98,6 +99,7 @@ class Respondents:
     __slots__ = (
         "_answered",
         "_chosen",
+        "_codes",
         "_design",
         "_group",
         "_options",
@@ -115,6 +117,7 @@ class Respondents:
         ratings: dict[str, FloatArray],
     ) -> None:
         self._group = group
+        self._codes = codes
         self._options = tuple(options)
         self._design = design
         self._ratings = ratings
@@ -167,6 +170,10 @@ class Respondents:
         people = np.bincount(self._group[self._group >= 0])
         answers = np.asarray(self._answered.sum(axis=1), dtype=np.int64)
         return people, answers.reshape(people.size, -1)
+
+    def audience(self, shares: FloatArray) -> Audience:
+        """Return those who belong to a group as readers."""
+        return Audience(self._group, self._codes, self._design.weights, shares)
 
     def tallies(self) -> Tallies:
         """Tally the answers as they are."""

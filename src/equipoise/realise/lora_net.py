@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import BadInput, MissingExtra
 from equipoise.realise.prompt_tree import PromptTree
+from equipoise.realise.tree_attention import NAME, Layout, register
 
 __all__ = ["MODULES", "LoraNet", "LoraShape", "need_training"]
 
@@ -98,6 +99,8 @@ class LoraNet:
             target_modules=list(shape.modules),
             task_type="CAUSAL_LM",
         )
+        register()
+        model.set_attn_implementation(NAME)
         self.model = peft.get_peft_model(model, config)
         self._inner = self.model.base_model.model
         self._weights = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
@@ -164,31 +167,45 @@ class LoraNet:
     def logprobs(self, tree: PromptTree) -> Any:
         """Return log-probabilities over the vocabulary after each prompt, (prompts, V) tensor."""
         import torch
+        from peft.helpers import disable_input_dtype_casting
 
         half = self.precision == "bfloat16"
-        mask = torch.zeros((len(tree), len(tree)), dtype=torch.bfloat16 if half else torch.float32)
-        mask.masked_fill_(~torch.from_numpy(tree.sees()), torch.finfo(mask.dtype).min)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        layout = Layout(tree, torch.bfloat16 if half else torch.float32)
+        with (
+            torch.autocast("cpu", dtype=torch.bfloat16, enabled=half),
+            disable_input_dtype_casting(self.model, active=half),
+        ):
             seen = self._inner.model(
-                input_ids=torch.from_numpy(tree.tokens)[None],
-                attention_mask=mask[None, None],
-                position_ids=torch.from_numpy(tree.positions)[None],
+                input_ids=layout.tokens,
+                # Four axes: it is taken as it is, and the attention has its own.
+                attention_mask=torch.zeros((1, 1, 1, 1)),
+                position_ids=layout.positions,
                 use_cache=False,
+                prompt_tree=layout,
             ).last_hidden_state[0]
-            logits = self._inner.lm_head(seen[torch.from_numpy(tree.ends)])
+            logits = self._inner.lm_head(seen[layout.ends])
         return torch.log_softmax(logits.float(), dim=-1)
 
     def letter_probabilities(
-        self, prompts: Sequence[Sequence[int]], options: int, *, at_once: int = 36
+        self, blocks: Sequence[Sequence[Sequence[int]]], options: int, *, at_once: int = 6
     ) -> NDArray[np.float64]:
-        """Return the probability of each letter after each prompt, (prompts, options)."""
+        """Return the probability of each letter after each prompt, (prompts, options).
+
+        Parameters
+        ----------
+        blocks : sequence of blocks of prompts
+            As `PromptTree.of` takes them.
+        options : int
+        at_once : int
+            Blocks computed together.
+        """
         import torch
 
         letters = self.letters(options)
         parts = []
         with torch.inference_mode():
-            for i in range(0, len(prompts), at_once):
-                tree = PromptTree.of(prompts[i : i + at_once])
+            for i in range(0, len(blocks), at_once):
+                tree = PromptTree.of(blocks[i : i + at_once])
                 parts.append(self.logprobs(tree)[:, letters].exp().double().numpy())
         return np.concatenate(parts)
 
@@ -199,10 +216,10 @@ class LoraNet:
         tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(tokens) < 2:
             raise BadInput("perplexity: the text has fewer than two tokens")
-        half = self.precision == "bfloat16"
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-            logits = self._inner(torch.tensor([tokens]), use_cache=False).logits[0, :-1].float()
-            logs = torch.log_softmax(logits, -1)
+        # A prompt ends at each of its tokens: the tree of all beginnings is the text itself.
+        tree = PromptTree.of([[tokens[:i] for i in range(1, len(tokens))]])
+        with torch.inference_mode():
+            logs = self.logprobs(tree)
         return float(torch.exp(-logs[range(len(tokens) - 1), tokens[1:]].double().mean()))
 
 

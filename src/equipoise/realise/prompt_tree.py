@@ -1,9 +1,10 @@
 r"""Many prompts computed at once, what they have in common only once.
 
 The prompts of a survey begin alike: the same introduction, the same question, then the options in
-one order or another. Laid out as a tree of tokens, every prefix is one chain of nodes; a node
-attends to itself and its ancestors and stands at the position its depth says. The numbers are
-those of the prompts one by one (up to rounding), for a third of the work on GSS 2018.
+one order or another. Here they are laid out as one prefix that all share, then one block a
+question; inside a block equal beginnings share their nodes. A node attends to the prefix, to
+itself and to its ancestors in its block, and stands at the position its depth says. The numbers
+are those of the prompts one by one (up to rounding), for a third of the work on GSS 2018.
 """
 
 from __future__ import annotations
@@ -20,68 +21,102 @@ from equipoise.errors import BadInput
 __all__ = ["PromptTree"]
 
 IntArray = NDArray[np.int64]
+Tokens = Sequence[int]
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class PromptTree:
-    """Prompts as one tree of tokens.
+    """Prompts as one prefix and blocks of equal length.
 
     Attributes
     ----------
-    tokens, positions : (n,) arrays of int
-        Token and depth of every node; parents stand before their children.
-    parents : (n,) array of int
-        The node before; -1 for the first of a prompt.
+    prefix : (P,) array of int
+        Tokens every prompt begins with.
+    tokens, depths : (B, L) arrays of int
+        Token and position of every node of a block; parents stand before their children, padding
+        last.
+    sees : (B, L, L) bool array
+        Which node (row) attends to which (column) of its block: itself and its ancestors.
     ends : (prompts,) array of int
-        The node each prompt ends at.
+        The node each prompt ends at: a position in prefix and blocks, one after another.
 
     Examples
     --------
-    >>> tree = PromptTree.of([[5, 6, 7], [5, 6, 8], [5, 6]])
-    >>> tree.tokens.tolist(), tree.positions.tolist(), tree.ends.tolist()
-    ([5, 6, 7, 8], [0, 1, 2, 2], [2, 3, 1])
-    >>> tree.sees().astype(int).tolist()
-    [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 0, 1]]
+    >>> tree = PromptTree.of([[[5, 6, 7], [5, 6, 8]], [[5, 9]]])
+    >>> tree.prefix.tolist(), tree.tokens.tolist(), tree.depths.tolist(), tree.ends.tolist()
+    ([5], [[6, 7, 8], [9, 0, 0]], [[1, 2, 2], [1, 1, 1]], [2, 3, 4])
+    >>> tree.sees[0].astype(int).tolist()
+    [[1, 0, 0], [1, 1, 0], [1, 0, 1]]
     """
 
+    prefix: IntArray
     tokens: IntArray
-    positions: IntArray
-    parents: IntArray
+    depths: IntArray
+    sees: NDArray[np.bool_]
     ends: IntArray
 
     @classmethod
-    def of(cls, prompts: Sequence[Sequence[int]]) -> PromptTree:
-        """Lay prompts out; equal prefixes share their nodes."""
-        if not prompts or not all(len(p) for p in prompts):
+    def of(cls, blocks: Sequence[Sequence[Tokens]]) -> PromptTree:
+        """Lay prompts out, block by block; every prompt needs a token of its own block."""
+        every = [prompt for block in blocks for prompt in block]
+        if not blocks or not all(blocks) or not all(len(p) for p in every):
             raise BadInput("prompts: there is none, or one without a token")
-        known: dict[tuple[int, int], int] = {}
-        tokens: list[int] = []
-        positions: list[int] = []
-        parents: list[int] = []
-        ends = []
-        for prompt in prompts:
-            node = -1
-            for depth, token in enumerate(prompt):
-                key = (node, int(token))
-                if key not in known:
-                    known[key] = len(tokens)
-                    tokens.append(int(token))
-                    positions.append(depth)
-                    parents.append(node)
-                node = known[key]
-            ends.append(node)
-        return cls(*(np.array(x, dtype=np.int64) for x in (tokens, positions, parents, ends)))
+        shared = _shared(every)
+        found = [_block(block, shared) for block in blocks]
+        length = max(len(tokens) for tokens, _, _ in found)
+        sizes = (len(found), length)
+        tokens, depths = np.zeros(sizes, dtype=np.int64), np.full(sizes, shared, dtype=np.int64)
+        sees = np.zeros((*sizes, length), dtype=bool)
+        sees[:, np.arange(length), np.arange(length)] = True
+        ends: list[int] = []
+        for i, (nodes, parents, last) in enumerate(found):
+            tokens[i, : len(nodes)] = nodes
+            for node, parent in enumerate(parents):
+                if parent >= 0:
+                    sees[i, node] |= sees[i, parent]
+                    depths[i, node] = depths[i, parent] + 1
+            ends += [shared + i * length + node for node in last]
+        prefix = np.array(every[0][:shared], dtype=np.int64)
+        return cls(prefix, tokens, depths, sees, np.array(ends))
 
     def __len__(self) -> int:
-        return self.tokens.size
+        return self.prefix.size + self.tokens.size
 
-    def sees(self) -> NDArray[np.bool_]:
-        """Which node (row) attends to which (column), (n, n): itself and its ancestors."""
-        n = len(self)
-        seen = np.zeros((n, n), dtype=bool)
-        for node, parent in enumerate(self.parents.tolist()):
-            if parent >= 0:
-                seen[node] = seen[parent]
-            seen[node, node] = True
-        return seen
+    @property
+    def sequence(self) -> IntArray:
+        """Tokens of prefix and blocks, one after another."""
+        return np.concatenate([self.prefix, self.tokens.ravel()])
+
+    @property
+    def positions(self) -> IntArray:
+        """Their positions."""
+        return np.concatenate([np.arange(self.prefix.size), self.depths.ravel()])
+
+
+def _shared(prompts: Sequence[Tokens]) -> int:
+    """Length of the longest common beginning that leaves every prompt a token."""
+    first, last = min(map(list, prompts)), max(map(list, prompts))
+    n = 0
+    while n < min(len(first), len(last)) and first[n] == last[n]:
+        n += 1
+    return min(n, min(map(len, prompts)) - 1)
+
+
+def _block(prompts: Sequence[Tokens], shared: int) -> tuple[list[int], list[int], list[int]]:
+    """Return tokens and parents of a block's nodes, and where each prompt ends."""
+    known: dict[tuple[int, int], int] = {}
+    tokens: list[int] = []
+    parents: list[int] = []
+    ends = []
+    for prompt in prompts:
+        node = -1
+        for token in list(prompt)[shared:]:
+            key = (node, int(token))
+            if key not in known:
+                known[key] = len(tokens)
+                tokens.append(int(token))
+                parents.append(node)
+            node = known[key]
+        ends.append(node)
+    return tokens, parents, ends

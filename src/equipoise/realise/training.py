@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -188,6 +188,17 @@ class _Run:
         }  # fmt: skip
         return Checkpoint(about, arrays)
 
+    def blocks(self, rows: Iterable[int]) -> list[list[Sequence[int]]]:
+        """Return the tokens of prompts, a block for every run of one question."""
+        out: list[list[Sequence[int]]] = []
+        before = -1
+        for i in rows:
+            if self.task.question[i] != before:
+                out.append([])
+            before = self.task.question[i]
+            out[-1].append(self.tokens[i])
+        return out
+
     def one_step(self) -> float:
         import torch
 
@@ -195,7 +206,7 @@ class _Run:
         rows = self.task.batch(self.step, self.seed, plan.per_question, plan.questions)
         targets = self.task.targets(self.shares)
         letters = self.net.letters(targets.shape[1])
-        logs = self.net.logprobs(PromptTree.of([self.tokens[i] for i in rows]))[:, letters]
+        logs = self.net.logprobs(PromptTree.of(self.blocks(rows)))[:, letters]
         loss = -(torch.from_numpy(targets[rows]).float() * logs).sum(-1).mean()
         parameters = self.net.parameters
         gradients = torch.autograd.grad(loss, list(parameters.values()))
@@ -224,7 +235,7 @@ class _Run:
     def look(self, loss: float) -> None:
         """Look at all prompts; keep the adapter when it is the nearest so far."""
         options = self.shares.shape[1]
-        given = self.net.letter_probabilities(self.tokens, options)
+        given = self.net.letter_probabilities(self.blocks(range(len(self.tokens))), options)
         given = np.where(self.task.orders >= 0, given, 0.0)
         gap = np.abs(self.task.balanced(given) - self.shares).sum(axis=1) / 2.0
         inside = np.isin(np.arange(gap.size), self.task.trained)

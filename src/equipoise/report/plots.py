@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from equipoise.display import shortened
 from equipoise.errors import BadInput, MissingExtra
+from equipoise.report.palette import group_colors, luminance
 from equipoise.report.tables import in_words, percent, ratio
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["FIGURES", "coverage", "critical", "profile", "topics", "welfare"]
+__all__ = ["FIGURES", "coverage", "coverage_rows", "critical", "mixture_bars",
+           "percent_axis", "profile", "ratio_rows", "row_axes", "row_keys", "topics", "two_lines",
+           "welfare"]  # fmt: skip
 
 Result = Mapping[str, Any]
 
@@ -35,9 +38,6 @@ VERDICTS = {
 
 CELLS = {"included": "#0072b3", "excluded": "#d55e01", "undecided": "#e69f01"}
 """Grounds of heat-map cells: the same colours, but not swapped in the dark."""
-
-GROUPS = ("#0072b3", "#e69f02", "#009e73", "#cc79a7", "#56b4ea", "#d55e02", "#f0e442", "#999999")
-"""Okabe and Ito's colours for up to eight groups, a hair off those the page swaps in the dark."""
 
 NUMBERED = 0.03
 """Parts of a bar smaller than this carry no number."""
@@ -66,12 +66,24 @@ def _axes(height: float) -> Axes:
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
     """Label the rows of a chart from the top down, never read as mathematics."""
     axes.set_yticks(
-        range(len(labels)), [_two_lines(x, 18) for x in labels], parse_math=False, color=INK
+        range(len(labels)), [two_lines(x, 18) for x in labels], parse_math=False, color=INK
     )
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.hlines(range(len(labels)), 0, 1, transform=axes.get_yaxis_transform(),
                 colors=FAINT, linewidth=0.6, zorder=0)  # fmt: skip
+
+
+def row_axes(labels: Sequence[str]) -> Axes:
+    """Return new axes with one labelled row per label, from the top down."""
+    axes = _axes(1.35 + 0.42 * len(labels))
+    _rows(axes, labels)
+    return axes
+
+
+def row_keys(axes: Axes, *keys: Mapping[str, Any]) -> None:
+    """Write the legend of a chart of rows; each key is a label and the style of its mark."""
+    _legend(axes, [_key(**key) for key in keys])
 
 
 def _legend(axes: Axes, handles: list[Any], columns: int = 2) -> None:
@@ -102,11 +114,17 @@ def critical(result: Result) -> Axes:
         ratio is large enough.
     """
     _need(result, "critical")
-    rows = result["critical"]["rows"]
-    axes = _axes(1.35 + 0.42 * len(rows))
-    _rows(axes, [row["group"] for row in rows])
     # The ratios of agents that ignore each other say nothing about agents that do not.
     own = None if result["critical"]["law"] == "ignored" else _own_ratio(result)
+    return ratio_rows(result["critical"]["rows"], own, result["uncertainty"]["level"])
+
+
+def ratio_rows(
+    rows: Sequence[Mapping[str, Any]], own: float | None = None, level: float = 0.95
+) -> Axes:
+    """Draw rows of group, least, low, high, band_low and band_high; `own`: a ratio to mark."""
+    axes = _axes(1.35 + 0.42 * len(rows))
+    _rows(axes, [row["group"] for row in rows])
     left, right = _log_limits(rows, own)
     axes.set_xscale("log")
     axes.set_xlim(left, right)
@@ -128,11 +146,10 @@ def critical(result: Result) -> Axes:
         axes.annotate(ratio(row["least"]), (1.03, y), xycoords=axes.get_yaxis_transform(),
                       va="center", fontsize=9.5, color=INK, annotation_clip=False)  # fmt: skip
     _log_ticks(axes, left, right)
-    level = f"{100 * result['uncertainty']['level']:g} %"
     keys = [
         _key("least ratio", marker="o", color=BLUE, markersize=7),
-        _key(f"{level} interval", linestyle="-", linewidth=5, color=BLUE, alpha=0.45),
-        _key(f"{level} band, all groups", linestyle="-", linewidth=1.3, color=BLUE),
+        _key(f"{100 * level:g} % interval", linestyle="-", linewidth=5, color=BLUE, alpha=0.45),
+        _key(f"{100 * level:g} % band, all groups", linestyle="-", linewidth=1.3, color=BLUE),
         _key("no upper end", marker=">", color=BLUE, markersize=7),
     ]
     if own is not None and own > 0:
@@ -176,7 +193,11 @@ def _log_ticks(axes: Axes, left: float, right: float) -> None:
 
 def coverage(result: Result) -> Axes:
     """Draw each group's coverage with its simultaneous band beside its share of the public."""
-    rows = result["exclusion"]
+    return coverage_rows(result["exclusion"])
+
+
+def coverage_rows(rows: Sequence[Mapping[str, Any]]) -> Axes:
+    """Draw rows of group, share, coverage, coverage_low, coverage_high and verdict."""
     axes = _axes(1.35 + 0.42 * len(rows))
     _rows(axes, [row["group"] for row in rows])
     for y, row in enumerate(rows):
@@ -186,7 +207,7 @@ def coverage(result: Result) -> Axes:
                   linewidth=5, alpha=0.5, solid_capstyle="butt")  # fmt: skip
         axes.plot(row["coverage"], y, marker, color=color, markersize=9, markeredgecolor=PAPER,
                   clip_on=False, zorder=5)  # fmt: skip
-    _percent_axis(axes, "weight")
+    percent_axis(axes, "weight")
     # A marker at 0 must not sit on its label.
     axes.set_xlim(left=-0.025 * axes.get_xlim()[1])
     used = [verdict for verdict in VERDICTS if any(r["verdict"] == verdict for r in rows)]
@@ -205,7 +226,8 @@ def coverage(result: Result) -> Axes:
     return axes
 
 
-def _percent_axis(axes: Axes, label: str) -> None:
+def percent_axis(axes: Axes, label: str) -> None:
+    """Label the value axis of shares."""
     from matplotlib.ticker import PercentFormatter
 
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
@@ -215,25 +237,28 @@ def _percent_axis(axes: Axes, label: str) -> None:
 def profile(result: Result) -> Axes:
     """Draw the mixture of every agent as a bar, above the shares of the public."""
     _need(result, "profile")
-    groups = [row["group"] for row in result["groups"]]
-    bars = _bars(result)
+    return mixture_bars([row["group"] for row in result["groups"]], _bars(result))
+
+
+def mixture_bars(groups: Sequence[str], bars: Sequence[tuple[str, Sequence[float]]]) -> Axes:
+    """Draw mixtures over groups as bars of parts, each with its name."""
     axes = _axes(1.5 + 0.5 * len(bars) + 0.16 * len(groups))
     _rows(axes, [label for label, _ in bars])
     axes.collections[-1].remove()
-    colors = _group_colors(len(groups))
+    colors = group_colors(len(groups))
     for j, group in enumerate(groups):
         color = colors[j]
         left = [sum(weights[:j]) for _, weights in bars]
         width = [weights[j] for _, weights in bars]
         axes.barh(range(len(bars)), width, left=left, height=0.68, color=color,
                   edgecolor=PAPER, linewidth=0.8, label=shortened(group, 26))  # fmt: skip
-        ink = "#000000" if _light(color) > 0.18 else "#ffffff"
+        ink = "#000000" if luminance(color) > 0.18 else "#ffffff"
         for y, (start, size) in enumerate(zip(left, width, strict=True)):
             if size >= NUMBERED:
                 axes.text(start + size / 2, y, f"{100 * size:.0f}", ha="center", va="center",
                           color=ink, fontsize=9)  # fmt: skip
     axes.set_xlim(0, 1)
-    _percent_axis(axes, "weight on each group, in percent")
+    percent_axis(axes, "weight on each group, in percent")
     handles, labels = axes.get_legend_handles_labels()
     legend = axes.figure.legend(
         handles, labels, loc="outside lower center", frameon=False, fontsize=9, labelcolor=INK,
@@ -242,23 +267,6 @@ def profile(result: Result) -> Axes:
     for text in legend.get_texts():
         text.set_parse_math(False)
     return axes
-
-
-def _group_colors(k: int) -> list[str]:
-    """Return a colour per group: told apart up to eight, in order of the groups beyond."""
-    if k <= len(GROUPS):
-        return list(GROUPS[:k])
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    return [to_hex(colormaps["cividis"](j / (k - 1))) for j in range(k)]
-
-
-def _light(color: str) -> float:
-    """Return the relative luminance of a colour (WCAG 2.2)."""
-    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _bars(result: Result) -> list[tuple[str, Sequence[float]]]:
@@ -289,7 +297,7 @@ def welfare(result: Result) -> Axes:
         axes.plot(row["welfare"], y - 0.16, "^" if gains else "v", color=color, markersize=8,
                   markeredgecolor=PAPER)  # fmt: skip
         axes.plot(row["proportional"], y + 0.16, "|", color=INK, markersize=10, markeredgewidth=2)
-    _percent_axis(axes, "chance that what they read agrees with them")
+    percent_axis(axes, "chance that what they read agrees with them")
     _legend(
         axes,
         [
@@ -309,7 +317,7 @@ def topics(result: Result) -> Axes:
     axes = _axes(2.2 + 0.34 * len(games))
     _rows(axes, ["" for _ in games])
     axes.set_yticks(
-        range(len(games)), [_two_lines(game["topic"], 30) for game in games], parse_math=False,
+        range(len(games)), [two_lines(game["topic"], 30) for game in games], parse_math=False,
         color=INK, fontsize=8.5,
     )  # fmt: skip
     axes.collections[-1].remove()
@@ -343,7 +351,7 @@ def topics(result: Result) -> Axes:
     return axes
 
 
-def _two_lines(label: str, wide: int) -> str:
+def two_lines(label: str, wide: int) -> str:
     """Return a label on at most two lines of `wide` letters."""
     lines = textwrap.wrap(shortened(label, 300), wide) or [""]
     return "\n".join([lines[0], shortened(" ".join(lines[1:]), wide)] if lines[1:] else lines)

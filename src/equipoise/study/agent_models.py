@@ -55,6 +55,7 @@ class AgentsTable(StudyTable):
     reasoning: Annotated[str, *one_of(*REASONING)] = "default"
     key_env: Text | None = None
     answers: Annotated[str, *one_of("auto", "scores", "counts")] = "auto"
+    adapter: Text | None = None
 
 
 class MeasureTable(StudyTable):

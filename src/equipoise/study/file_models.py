@@ -1,7 +1,7 @@
 """The shape of a study file as pydantic models; every sentence about a wrong value is ours.
 
 A value that does not fit raises `BadInput` inside its own check, so that pydantic's messages
-are never shown. The tables that later versions will read are known by name only.
+are never shown.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from equipoise.study.fields import (
     schema_of,
     whole,
 )
+from equipoise.study.simulate_models import SimulateTable
 from equipoise.study.steer_models import SteerTable
 
 __all__ = [
-    "LATER",
     "AgentsTable",
     "ExclusionTable",
     "GameTable",
@@ -42,14 +42,12 @@ __all__ = [
     "MeasureTable",
     "PanelTable",
     "ReportTable",
+    "SimulateTable",
     "SolveTable",
     "SteerTable",
     "StudyModel",
     "UncertaintyTable",
 ]
-
-LATER = ("simulate",)
-"""Tables of the study format that this version does not read."""
 
 
 def _anchor(value: Any) -> Any:
@@ -235,4 +233,5 @@ class StudyModel(StudyTable):
     steer: Annotated[tuple[SteerTable, ...], _many("steer", "goal")] = ()
     agents: AgentsTables = ()
     measure: MeasureTable | None = None
+    simulate: SimulateTable | None = None
     report: ReportTable = Field(default_factory=ReportTable)

@@ -19,6 +19,10 @@ TABLES: Mapping[str, str] = {
         "wanted."
     ),
     "measure": "How the agents are asked, and what may be spent on it.",
+    "simulate": (
+        "The closed loop of `equipoise simulate`: agents post answers, the panel's respondents "
+        "react, agents adapt."
+    ),
     "report": "What stands at the head of the report.",
 }
 """Table of a study file -> what it says."""
@@ -199,6 +203,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
             'How options are measured: "scores" (exact probabilities), "counts" (sampled answers '
             'are counted) or "auto" (scores where the endpoint gives them).'
         ),
+        "adapter": "A LoRA adapter (GGUF) on a model file; a path beside the study file.",
     },
     "measure": {
         "orders": (
@@ -231,6 +236,36 @@ KEYS: Mapping[str, Mapping[str, str]] = {
             'A TOML file beside the study: ["model"], then prompt and completion in US$ per '
             "million tokens."
         ),
+    },
+    "simulate": {
+        "rounds": (
+            "Rounds in all, at least 160 before and 160 under a plan. More rounds of the same "
+            "simulation go on where fewer stopped."
+        ),
+        "learning": (
+            'How agents adapt: "mirror" (stochastic mirror ascent on gradients estimated from own '
+            'rewards and the others\' posts), "best-response" (to a reward model of its own and '
+            'to what the others do lately) or "bandit" (sees its own pay only).'
+        ),
+        "posts_per_round": "Posts of an agent in a round, each an answer to a question drawn.",
+        "readers": "Respondents who read a post and agree with it or not.",
+        "replicates": "Independent repetitions, from which bands are made.",
+        "agents": (
+            'What posts are drawn from: "tables" (the answers of the panel\'s groups) or "models" '
+            "(the measured answers of trained models)."
+        ),
+        "realisation": (
+            'With agents = "models": the realisation.toml beside the study; laws.json lies in its '
+            "folder."
+        ),
+        "plan": (
+            'What is switched on: "steer" (the plan of the first [[steer]] table for the point '
+            'values, by its first lever), "steer 2", or a file of `equipoise steer --json` beside '
+            "the study."
+        ),
+        "plan_round": "The plan's first round; default half of the rounds.",
+        "width": 'Half-width of a band above which the verdict is "too short".',
+        "seed": "Seed of everything random in the loop.",
     },
     "report": {
         "title": "Title of the report; default: made of the panel's.",

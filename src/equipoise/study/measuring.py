@@ -22,7 +22,7 @@ from equipoise.measure.fit_game import GAME, Incentives
 from equipoise.measure.population import Population
 from equipoise.measure.questionnaire import PERSONA, Questionnaire
 from equipoise.measure.questions import questions_of, read_questions
-from equipoise.study.agent_models import MeasureTable
+from equipoise.study.agent_models import AgentsTable, MeasureTable
 from equipoise.study.file_models import GameTable, StudyModel
 from equipoise.study.people import open_panel
 from equipoise.study.study_file import plain_study
@@ -87,9 +87,7 @@ def to_measure(study: StudyModel, folder: Path) -> ToMeasure:
             orders=table.orders, form=table.form, samples=table.samples,
             max_tokens=table.max_answer,
         )  # fmt: skip
-    agents = tuple(
-        AgentSpec(**{key: value for key, value in one if value is not None}) for one in study.agents
-    )
+    agents = tuple(_agent(one, folder) for one in study.agents)
     population = Population(
         panel, agents, asked,
         Incentives(game.attractiveness, game.consistency, game.diversity, game.kernel, game.form),
@@ -102,6 +100,14 @@ def to_measure(study: StudyModel, folder: Path) -> ToMeasure:
     budget = Budget(*(math.inf if x is None else float(x)
                       for x in (table.max_calls, table.max_tokens, table.max_cost)))  # fmt: skip
     return ToMeasure(population, budget, prices)
+
+
+def _agent(table: AgentsTable, folder: Path) -> AgentSpec:
+    given = {key: value for key, value in table if value is not None}
+    if table.adapter is not None:
+        with at_field("agents"):
+            given["adapter"] = str(_file(folder, "adapter", table.adapter))
+    return AgentSpec(**given)
 
 
 def with_measured(study: StudyModel, path: Path, out: Path) -> StudyModel:

@@ -134,8 +134,10 @@ def run_study(
 
 def _identity(study: StudyModel, source: PanelSource | FileSource) -> str:
     """Return the sha256 of the study as resolved, its data and this version."""
+    plain = plain_study(study)
     content = {
-        "study": {key: value for key, value in plain_study(study).items() if key != "report"},
+        # What the report is called and what is simulated do not change what is found here.
+        "study": {key: plain[key] for key in plain if key not in ("report", "simulate")},
         "data": source.digest,
         "version": equipoise.__version__,
     }

@@ -35,7 +35,7 @@ from equipoise.study.steer_levers import levers_of
 from equipoise.study.steer_models import LEAST_DRAWS, SteerTable, at_table
 from equipoise.study.workspace import Workspace
 
-__all__ = ["check_steers", "make_steers", "steer_piece"]
+__all__ = ["check_steers", "make_steers", "point_plan", "steer_piece"]
 
 Progress = Callable[[int, int, str], None]
 Source = PanelSource | FileSource
@@ -115,6 +115,21 @@ def make_steers(
             made = [arrays for _, arrays in answers]
         rows.append({"name": name, **_row(table, source, levers), **_kept(name, made, out)})
     return rows
+
+
+def point_plan(table: SteerTable, source: Source, game: AlignmentGame | None = None) -> Plan:
+    """Return the plan of a table's first lever for the point values alone.
+
+    Parameters
+    ----------
+    table : SteerTable
+    source : PanelSource or FileSource
+    game : AlignmentGame, optional
+        Takes the place of the source's game, e.g. one that was measured.
+    """
+    lever = _levers(table, source)[0]
+    played = _game(table, source, lever.name) if game is None else game
+    return steer(played, lever, goal=_goal(table), seed=source.study.solve.seed)
 
 
 def _workers(*, levers: int, draws: int) -> Engine:

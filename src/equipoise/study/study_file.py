@@ -16,7 +16,8 @@ from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import parse, read_text
 from equipoise.inclusion.map_axes import axis
 from equipoise.study.agent_models import check_agents
-from equipoise.study.file_models import LATER, MapTable, StudyModel
+from equipoise.study.file_models import MapTable, StudyModel
+from equipoise.study.simulate_models import check_simulate
 from equipoise.study.steer_models import at_table, check_steer
 
 __all__ = ["MANY", "fewest_draws", "plain_study", "read_study", "schema", "study_from_dict"]
@@ -91,9 +92,6 @@ def study_from_dict(data: Any) -> StudyModel:
     """
     if not isinstance(data, Mapping):
         raise BadInput(f"got {said(data)}; a study file has tables such as [panel] and [game]")
-    for table in LATER:
-        if table in data:
-            raise BadInput(f"[{table}] is not available in this version; leave the table out")
     try:
         study = StudyModel.model_validate(data)
     except ValidationError as error:
@@ -145,6 +143,8 @@ def _check(study: StudyModel, data: Mapping[str, Any]) -> None:
     for number, goal in enumerate(study.steer, start=1):
         with at_table(number):
             check_steer(goal)
+    if study.simulate is not None:
+        check_simulate(study.simulate, len(study.steer))
 
 
 def _check_names(table: MapTable) -> None:
@@ -220,7 +220,7 @@ def _sentence(error: ValidationError) -> str:
 
 def _known(path: list[str]) -> list[str]:
     if not path:
-        return [*StudyModel.model_fields, *LATER]
+        return list(StudyModel.model_fields)
     annotation: Any = StudyModel.model_fields[path[0]].annotation
     for option in (annotation, *getattr(annotation, "__args__", ())):
         if isinstance(option, type) and issubclass(option, BaseModel):

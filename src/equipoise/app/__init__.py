@@ -1,0 +1,1 @@
+"""The dashboard: one page on this machine, redrawn as incentives move."""
