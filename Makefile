@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 USE    := $(VENV)/.installed-use
 STAMP  := $(VENV)/.installed
 
-.PHONY: venv demo test lint types soak bench docs clean
+.PHONY: venv demo test lint types soak bench showcase docs clean
 
 venv: $(STAMP)
 
@@ -46,6 +46,12 @@ bench: venv
 	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[dev,witness]'
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.readme
+
+# The worked study of docs/showcase.md: trains three groups, measures, steers, serves, audits. It
+# goes on where it was; about an hour on two cores.
+showcase: venv
+	$(BIN)/python -m pip install --quiet --prefer-binary -c constraints-train.txt -e '.[dev,train]'
+	$(BIN)/python -m tools.showcase
 
 # The documentation, as the tests build it: open site/index.html.
 docs: venv

@@ -125,7 +125,7 @@ def sft_rows(
 def _apportioned(shares: FloatArray, total: int) -> NDArray[np.int64]:
     """Return whole numbers that sum to `total`, by largest remainders."""
     exact = shares / shares.sum() * total
-    counts = np.floor(exact + 1e-12).astype(np.int64)
+    counts: NDArray[np.int64] = np.floor(exact + 1e-12).astype(np.int64)
     rest = total - int(counts.sum())
     counts[np.argsort(counts - exact, kind="stable")[:rest]] += 1
     return counts

@@ -105,9 +105,12 @@ class LoraNet:
         self._inner = self.model.base_model.model
         self._weights = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         if self.precision == "bfloat16":
-            for parameter in self.model.parameters():
-                if not parameter.requires_grad:
-                    parameter.data = parameter.data.to(torch.bfloat16)
+            # Only what is multiplied: what layers add up stays in float32, or their small
+            # contributions would be rounded away.
+            for module in self.model.modules():
+                linear = isinstance(module, torch.nn.Linear) and module is not self._inner.lm_head
+                if linear and not module.weight.requires_grad:
+                    module.weight.data = module.weight.data.to(torch.bfloat16)
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -113,7 +113,8 @@ class Look:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Look:
         """Return the look of `to_dict`."""
-        return cls(**{k: math.nan if v is None else v for k, v in data.items()})
+        plain: dict[str, Any] = {k: math.nan if v is None else v for k, v in data.items()}
+        return cls(**plain)
 
 
 @final

@@ -142,14 +142,16 @@ class TrainingReport:
 
     def tables(self) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
         """Return titles, heads and rows of the printed tables; two columns of text first."""
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for g, who in self.rows.items():
             for name, c in who.items():
                 new = ("", "") if c.new is None else (f"{c.new.value:.3f}", _nats(c.new_kl))
                 rows.append((g, name, f"{c.kept:.3f}", f"{c.held:.3f}", _interval(c.all),
                              _nats(c.kl), *new))  # fmt: skip
-        head = ("group", "who answers", "people taught", "held out", "all people, 95 %", "KL",
-                "new questions", "KL")  # fmt: skip
+        head: tuple[str, ...] = (
+            "group", "who answers", "people taught", "held out", "all people, 95 %", "KL",
+            "new questions", "KL",
+        )  # fmt: skip
         first = ("Total variation to the group's people, mean over questions", head, rows)
         rows = [
             (g, f"{d.asked} x {d.items}", f"{d.n:,}", f"{d.weight.value:.3f}",
