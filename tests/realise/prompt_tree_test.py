@@ -102,3 +102,18 @@ def test_batches_are_a_function_of_seed_and_step_and_balance_orders() -> None:
     # Fewer questions than there are: whole rounds.
     rounds = np.concatenate([found.batch(step, 1, 2, 1) for step in range(10)])
     assert np.bincount(found.question[rounds], minlength=3).tolist() == [10, 0, 10]
+
+
+@given(PROMPTS)
+def test_paths_and_owners_lead_back_to_the_prompts(blocks: list[list[list[int]]]) -> None:
+    tree = PromptTree.of(blocks)
+    prompts = [prompt for block in blocks for prompt in block]
+    for i, prompt in enumerate(prompts):
+        assert tree.sequence[tree.path(i)].tolist() == prompt
+    used = np.isin(
+        np.arange(len(tree)), np.concatenate([tree.path(i) for i in range(len(prompts))])
+    )
+    inside = used[tree.prefix.size :].reshape(tree.tokens.shape)
+    for block, node in np.argwhere(inside):
+        owner = prompts[tree.owners[block, node]]
+        assert owner[tree.depths[block, node]] == tree.tokens[block, node]

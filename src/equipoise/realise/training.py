@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from equipoise.errors import BadInput
 from equipoise.realise.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from equipoise.realise.lora_net import LoraNet
-from equipoise.realise.prompt_tree import PromptTree
 from equipoise.realise.task import AnswerTask
 
 __all__ = ["Look", "Schedule", "Trained", "train_adapter"]
@@ -207,7 +206,7 @@ class _Run:
         rows = self.task.batch(self.step, self.seed, plan.per_question, plan.questions)
         targets = self.task.targets(self.shares)
         letters = self.net.letters(targets.shape[1])
-        logs = self.net.logprobs(PromptTree.of(self.blocks(rows)))[:, letters]
+        logs = self.net.logprobs(self.blocks(rows))[:, letters]
         loss = -(torch.from_numpy(targets[rows]).float() * logs).sum(-1).mean()
         parameters = self.net.parameters
         gradients = torch.autograd.grad(loss, list(parameters.values()))
