@@ -48,8 +48,8 @@ class Schedule:
         At most.
     rate : float
         The highest learning rate.
-    per_question, questions : int
-        Prompts a question and questions a step.
+    squares, questions : int
+        Whole squares of orders a question, and questions a step.
     look_every : int
         Steps between two looks at all prompts; each is a checkpoint.
     near : float
@@ -60,17 +60,17 @@ class Schedule:
 
     steps: int = 120
     rate: float = 2e-3
-    per_question: int = 2
-    questions: int = 18
+    squares: int = 1
+    questions: int = 5
     look_every: int = 10
     near: float = 0.01
     patience: int = 4
 
     def __post_init__(self) -> None:
-        whole = (self.steps, self.per_question, self.questions, self.look_every, self.patience)
+        whole = (self.steps, self.squares, self.questions, self.look_every, self.patience)
         if min(whole) < 1 or not 0.0 < self.rate < 1.0 or not self.near >= 0.0:
             raise BadInput(
-                "training: steps, prompts, questions and looks are at least 1, the rate lies "
+                "training: steps, squares, questions and looks are at least 1, the rate lies "
                 "between 0 and 1"
             )
 
@@ -203,7 +203,7 @@ class _Run:
         import torch
 
         plan = self.schedule
-        rows = self.task.batch(self.step, self.seed, plan.per_question, plan.questions)
+        rows = self.task.batch(self.step, self.seed, plan.squares, plan.questions)
         targets = self.task.targets(self.shares)
         letters = self.net.letters(targets.shape[1])
         logs = self.net.logprobs(self.blocks(rows))[:, letters]
