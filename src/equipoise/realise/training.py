@@ -313,6 +313,7 @@ def train_adapter(
             f"{folder}: it has a checkpoint of other settings; choose another --out, or remove it"
         )
     run.begin(start) if kept is None else run.go_on(kept)
+    net.remember(run.blocks(range(len(tokens))))
     why = str(kept.about["why"]) if kept is not None else ""
     began, loss = time.perf_counter() - run.seconds, math.nan
     while not why:
