@@ -58,7 +58,7 @@ class Schedule:
         Looks without coming nearer at which it ends.
     """
 
-    steps: int = 80
+    steps: int = 160
     rate: float = 2e-3
     squares: int = 1
     questions: int = 5
@@ -317,8 +317,9 @@ def train_adapter(
             f"{folder}: it has a checkpoint of other settings; choose another --out, or remove it"
         )
     run.begin(start) if kept is None else run.go_on(kept)
-    net.remember(run.blocks(range(len(tokens))))
     why = str(kept.about["why"]) if kept is not None else ""
+    if not why:
+        net.remember(run.blocks(range(len(tokens))))
     began, loss = time.perf_counter() - run.seconds, math.nan
     while not why:
         loss = run.one_step()
