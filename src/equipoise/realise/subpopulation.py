@@ -194,7 +194,7 @@ def train_groups(
     net = LoraNet(
         Path(known.gguf), settings.shape, threads=settings.threads, precision=settings.precision
     )
-    trained = _all_trained(net, lesson, settings, state, digest, progress)
+    trained = _all_trained(net, lesson, settings, state, known.sha256, progress)
     names = folder_names(lesson.groups)
     config = net.model.config
     heads = Heads(int(config.num_attention_heads), int(config.num_key_value_heads))
@@ -219,17 +219,21 @@ def _all_trained(
     lesson: Lesson,
     settings: TrainSettings,
     state: Path,
-    digest: str,
+    sha256: str,
     progress: Progress | None,
 ) -> dict[str, Trained]:
     import dataclasses
 
+    digest = settings.digest(lesson.panel, sha256)
     out, start = {}, None
     if settings.common:
         plan = dataclasses.replace(settings.schedule, steps=settings.common)
+        # How long groups learn is not the common start's business: it can be gone on from again.
+        alike = dataclasses.replace(settings, schedule=plan)
         out[PUBLIC] = train_adapter(
             net, lesson.task, sharpened(lesson.public, settings.sharp), plan, seed=settings.seed,
-            folder=state, name="0-public", digest=digest, progress=progress,
+            folder=state, name="0-public", digest=alike.digest(lesson.panel, sha256),
+            progress=progress,
         )  # fmt: skip
         start = out[PUBLIC].state
     for k, group in enumerate(lesson.groups):
