@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import BadInput
 from equipoise.realise.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from equipoise.realise.fluency import Anchor
 from equipoise.realise.lora_net import LoraNet
 from equipoise.realise.task import AnswerTask
 
@@ -56,6 +57,9 @@ class Schedule:
         Mean total variation to the people taught at which training ends.
     patience : int
         Looks without coming nearer at which it ends.
+    keep : float
+        How strongly the adapter is held to the model as it came, away from the questions
+        (`fluency`); 0: not at all.
     """
 
     steps: int = 160
@@ -65,10 +69,11 @@ class Schedule:
     look_every: int = 20
     near: float = 0.01
     patience: int = 3
+    keep: float = 0.3
 
     def __post_init__(self) -> None:
         whole = (self.steps, self.squares, self.questions, self.look_every, self.patience)
-        if min(whole) < 1 or not 0.0 < self.rate < 1.0 or not self.near >= 0.0:
+        if min(whole) < 1 or not 0.0 < self.rate < 1.0 or min(self.near, self.keep) < 0.0:
             raise BadInput(
                 "training: steps, squares, questions and looks are at least 1, the rate lies "
                 "between 0 and 1"
@@ -159,6 +164,7 @@ class _Run:
     looks: list[Look] = field(default_factory=list)
     moments: Arrays = field(default_factory=dict)
     best: Arrays = field(default_factory=dict)
+    anchor: Anchor | None = None
 
     def begin(self, start: Arrays | None) -> None:
         if start:
@@ -212,6 +218,8 @@ class _Run:
         letters = self.net.letters(targets.shape[1])
         logs = self.net.logprobs(self.blocks(rows))[:, letters]
         loss = -(torch.from_numpy(targets[rows]).float() * logs).sum(-1).mean()
+        if self.anchor is not None:
+            loss = loss + plan.keep * self.anchor.distance(self.net, self.step)
         parameters = self.net.parameters
         gradients = torch.autograd.grad(loss, list(parameters.values()))
         self._update(dict(zip(parameters, gradients, strict=True)))
@@ -319,6 +327,7 @@ def train_adapter(
     run.begin(start) if kept is None else run.go_on(kept)
     why = str(kept.about["why"]) if kept is not None else ""
     if not why:
+        run.anchor = Anchor.of(net) if schedule.keep else None
         net.remember(run.blocks(range(len(tokens))))
     began, loss = time.perf_counter() - run.seconds, math.nan
     while not why:
