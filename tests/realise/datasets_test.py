@@ -49,7 +49,10 @@ def softmax(z: FloatArray) -> FloatArray:
 
 
 def by_prompt(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    return [list(some) for _, some in itertools.groupby(rows, key=lambda row: str(row["prompt"]))]
+    def prompt(row: dict[str, Any]) -> str:
+        return str(row["prompt"])
+
+    return [list(some) for _, some in itertools.groupby(rows, key=prompt)]
 
 
 def letter(said: list[dict[str, str]]) -> int:
@@ -59,12 +62,14 @@ def letter(said: list[dict[str, str]]) -> int:
 
 def in_order(law: FloatArray, i: int) -> FloatArray:
     """The law over letters of prompt i."""
-    return law[i // 6][list(ASKED.sheets[i // 6].orders[i % 6])]
+    return np.asarray(law[i // 6][list(ASKED.sheets[i // 6].orders[i % 6])])
 
 
 def optimum(loss: Any, size: int) -> FloatArray:
-    found = minimize(lambda z: loss(softmax(z)), np.zeros(size), method="BFGS", tol=1e-10)
-    return softmax(found.x)
+    def at(z: FloatArray) -> float:
+        return float(loss(softmax(z)))
+
+    return softmax(np.asarray(minimize(at, np.zeros(size), method="BFGS", tol=1e-10).x))
 
 
 def test_completions_have_the_target_as_their_law() -> None:
