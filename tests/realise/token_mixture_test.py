@@ -22,9 +22,8 @@ from tests.realise.mixers_test import END, V, by_definition, model
 
 LONGEST = 4
 COMPLETIONS = 10_000
-PROMPT = [10539, 355, 787, 47, 19842, 42, 9230, 30, 198, 10539, 355, 787, 47, 19842, 42, 2838, 30,
-          198, 10539, 355, 787, 47, 19842, 42]  # fmt: skip
-"""Yes or no? Answer: Yes. / Yes or no? Answer: No. / Yes or no? Answer:"""
+PROMPT = [10539, 355, 787, 47]
+"""Yes or no?"""
 
 
 class Tables:
@@ -82,7 +81,7 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
 ) -> None:
     """10⁴ completions of two tokens each way, by the same llama.cpp server; two-sample test.
 
-    The adapters are random; at this prompt the first and the last are .38 apart.
+    The adapters are random; their next tokens are .66 to .90 apart in total variation.
     """
     pytest.importorskip("httpx2", reason="needs the extra llm")
     from scipy.stats import chi2_contingency
@@ -94,7 +93,7 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
     from tests.llm.small_model import small_model
 
     n, x = COMPLETIONS, np.array([0.5, 0.3, 0.2])
-    files = {f"g{i}": random_adapter(tmp_path / f"{i}.gguf", i, size=0.15) for i in range(3)}
+    files = {f"g{i}": random_adapter(tmp_path / f"{i}.gguf", i, size=0.35) for i in range(3)}
     with LocalServer(
         small_model(), adapters=files, context=128, slots=4, threads=idle_cores()
     ) as server:
