@@ -39,6 +39,9 @@ def check(
             "[default: all that the folder can do]."
         ),
     ] = None,
+    interpolated: Annotated[
+        int, typer.Option(min=1, help="At most so many mixtures through interpolation: dear.")
+    ] = 5,
     orders: Annotated[int, typer.Option(min=1, help="Orders of the options a question.")] = 6,
     every_question: Annotated[
         bool, typer.Option("--every-question", help="Also questions that were not taught.")
@@ -70,7 +73,8 @@ def check(
     if figure is not None and figure.suffix not in (".png", ".svg"):
         raise BadInput(f"--figure: {figure} must end in .png or .svg; rename it")
     wanted = CheckSettings(
-        targets=targets, sheets=sheets, routes=tuple(route or ROUTES), orders=orders,
+        targets=targets, sheets=sheets, routes=tuple(route or ROUTES),
+        interpolated=interpolated, orders=orders,
         every_question=every_question, sampled=sampled, threads=threads, seed=settings.seed or 0,
     )  # fmt: skip
     found = check_folder(folder, wanted, on_step=settings.progress())
@@ -93,6 +97,8 @@ def _text(found: Checked) -> str:
     mixers = []
     for row in rows:
         inside = ", ".join(f"{g} {n}" for g, n in row["inside"].items())
+        if row["targets"] != found.settings.targets:
+            inside += f" (of {row['targets']})"
         mixers.append((
             row["route"], inside, f"{row['jointly']}", f"{row['error']:.3f}",
             f"{row['interval']:.3f}", f"{row['distance']:.4f}", f"{row['calls']}",

@@ -53,6 +53,8 @@ class CheckSettings:
         Questionnaires per target and route.
     routes : tuple of str
         Of `ROUTES`; those the folder cannot do (interpolation without adapters) are left out.
+    interpolated : int
+        At most so many targets through interpolation: each is a model that is asked everything.
     orders : int
         Orders of the options; see `Questionnaire`.
     every_question : bool
@@ -70,6 +72,7 @@ class CheckSettings:
     targets: int = 20
     sheets: int = 100
     routes: tuple[str, ...] = tuple(ROUTES)
+    interpolated: int = 5
     orders: int = 6
     every_question: bool = False
     sampled: bool = False
@@ -79,8 +82,8 @@ class CheckSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.targets < 1 or self.sheets < 1:
-            raise BadInput("targets and sheets are at least 1")
+        if min(self.targets, self.sheets, self.interpolated) < 1:
+            raise BadInput("targets, sheets and interpolated are at least 1")
         for route in self.routes:
             if route not in ROUTES:
                 raise BadInput(f'routes: there is no "{route}"; write {", ".join(ROUTES)}')
@@ -195,9 +198,10 @@ class _Check:
         found: list[Realisation] = []
         targets = random_targets(len(self.groups), self.settings.targets, seed=self.settings.seed)
         for name in names:
-            for i, x in enumerate(targets):
+            some = targets[: self.settings.interpolated] if name == "interpolation" else targets
+            for i, x in enumerate(some):
                 found.append(self._one(name, own, personas, x, i))
-                self._told(i + 1, len(targets), name)
+                self._told(i + 1, len(some), name)
         left = tuple(r for r in self.settings.routes if r not in names)
         return Checked(
             Fidelity(self.groups, tuple(found)), self.settings,
