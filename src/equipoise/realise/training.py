@@ -58,13 +58,13 @@ class Schedule:
         Looks without coming nearer at which it ends.
     """
 
-    steps: int = 120
+    steps: int = 80
     rate: float = 2e-3
     squares: int = 1
     questions: int = 5
-    look_every: int = 10
+    look_every: int = 20
     near: float = 0.01
-    patience: int = 4
+    patience: int = 3
 
     def __post_init__(self) -> None:
         whole = (self.steps, self.squares, self.questions, self.look_every, self.patience)
@@ -161,7 +161,11 @@ class _Run:
     best: Arrays = field(default_factory=dict)
 
     def begin(self, start: Arrays | None) -> None:
-        self.net.restore(start) if start else self.net.reset(self.seed)
+        if start:
+            self.net.restore(start)
+        else:
+            taught = np.isin(self.task.question, self.task.trained)
+            self.net.reset(self.seed, self.blocks(np.flatnonzero(taught)))
         self.best = self.net.state()
         for name, a in self.best.items():
             self.moments[f"first/{name}"] = np.zeros_like(a)
