@@ -22,6 +22,7 @@ from tests.realise.mixers_test import END, V, by_definition, model
 
 LONGEST = 4
 COMPLETIONS = 10_000
+FEW = 20
 PROMPT = [10539, 355, 787, 47]
 """Yes or no?"""
 
@@ -125,24 +126,32 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
     p_value = two_samples(routing, bayes, chi2_contingency)
     # A planted error is seen: another mixture of the same groups.
     wrong = [y for y, k in zip(routing, drawn, strict=True) if k == 2]
-    assert two_samples(wrong, bayes, chi2_contingency) < 1e-4
+    planted = two_samples(wrong, bayes, chi2_contingency)
     record_figure("bayes_and_routing_on_the_real_model", {
         "completions": n, "tokens": 2, "p_value": p_value, "different": len(set(routing)),
+        "p_value_of_a_planted_error": planted,
     })  # fmt: skip
+    assert planted < 1e-4
     assert p_value > 0.01
 
 
 def two_samples(one: list[Any], two: list[Any], test: Any) -> float:
-    """Pearson's two-sample test; responses seen fewer than ten times are pooled by first token."""
+    """Pearson's two-sample test; rare responses are pooled by first token, and rare ones of these.
+
+    What is pooled depends on both samples together only, so the test keeps its level.
+    """
     a, b = Counter(one), Counter(two)
-    rare = {y for y in {*a, *b} if a[y] + b[y] < 20}
+    rare = {y for y in {*a, *b} if a[y] + b[y] < FEW}
+    first = Counter(y[0] for y in [*one, *two] if y in rare)
     cells: dict[Any, list[int]] = {}
     for y in {*a, *b}:
-        key = ("rare", y[0] % 20) if y in rare else y
+        key = y
+        if y in rare:
+            key = y[0] if first[y[0]] >= FEW else "rare"
         row = cells.setdefault(key, [0, 0])
         row[0] += a[y]
         row[1] += b[y]
-    table = np.array([row for row in cells.values() if sum(row) >= 20])
+    table = np.array([row for row in cells.values() if sum(row) >= FEW])
     return float(test(table.T).pvalue)
 
 
