@@ -50,6 +50,10 @@ def check(
         bool,
         typer.Option("--sampled", help="Let the models write every answer of routing: slow."),
     ] = False,
+    recorded: Annotated[
+        bool,
+        typer.Option("--recorded", help="Start no model: take the laws measured by the training."),
+    ] = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads; 0: all cores.")] = 0,
     figure: Annotated[
         Path | None, typer.Option(help="Draw every interval to FILE, .png or .svg.")
@@ -75,7 +79,8 @@ def check(
     wanted = CheckSettings(
         targets=targets, sheets=sheets, routes=tuple(route or ROUTES),
         interpolated=interpolated, orders=orders,
-        every_question=every_question, sampled=sampled, threads=threads, seed=settings.seed or 0,
+        every_question=every_question, sampled=sampled, recorded=recorded,
+        threads=threads, seed=settings.seed or 0,
     )  # fmt: skip
     found = check_folder(folder, wanted, on_step=settings.progress())
     if figure is not None:
@@ -137,6 +142,6 @@ def _text(found: Checked) -> str:
             ),
         ]  # fmt: skip
     for route in found.left_out:
-        lines.append(f"{route} needs an adapter for every group; left out.")
+        lines.append(f"{route} needs adapters and a running model; left out.")
     lines.append(f"{found.calls:,} model calls, {found.tokens:,} tokens.")
     return "\n".join(lines)
