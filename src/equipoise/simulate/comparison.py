@@ -43,6 +43,8 @@ class _Played:
         Rounds of each block.
     columns : mapping of name to (blocks, replicates, K) array
     paid : (blocks, replicates) array
+    mixtures : (blocks, replicates, agents, K) array
+        Of small populations; otherwise no agents.
     expected : (rounds, K) array
     """
 
@@ -51,6 +53,7 @@ class _Played:
     sizes: FloatArray
     columns: Mapping[str, FloatArray]
     paid: FloatArray
+    mixtures: FloatArray
     expected: FloatArray
 
 
@@ -76,11 +79,14 @@ def compare(
     )  # fmt: skip
     columns = {name: log.column(name, rounds, replicates) for name in COLUMNS}
     paid = log.paid(rounds, replicates)
+    mixtures = log.mixtures(rounds, replicates)
     phases = []
     for i, one in enumerate([game] if change is None else [game, change.game]):
         here = which == i
         part = {name: column[here] for name, column in columns.items()}
-        played = _Played(starts[i], stops[i], sizes[here], part, paid[here], told[i])
+        played = _Played(
+            starts[i], stops[i], sizes[here], part, paid[here], mixtures[here], told[i]
+        )
         floors = {} if change is None or not i else dict(change.floors)
         phases.append(_phase(i, one, society, people, played, floors, (level, width)))
     return Simulation(
@@ -114,6 +120,7 @@ def _phase(
     read = played.columns["readings"]
     share = played.columns["agreed"] / np.maximum(read, 1)
     money = played.paid[late].sum(axis=0) / (played.sizes[late].sum() * society.posts)
+    each_agent = np.average(played.mixtures[late], axis=0, weights=played.sizes[late])
     mean, spread = float(money.mean()), float(noise_of(money[:, None], level)[0])
     return PhaseOutcome(
         name="under the plan" if number else "as it is",
@@ -132,5 +139,6 @@ def _phase(
         paid=(mean, mean - spread, mean + spread),
         paid_predicted=society.agents * float(rules.prices @ x.coverage),
         floors=floors,
+        mixtures=each_agent.mean(axis=0),
         width=width,
     )

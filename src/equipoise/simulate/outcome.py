@@ -53,6 +53,8 @@ class PhaseOutcome:
     paid_predicted : float
     floors : mapping of group to float
         What the plan promises.
+    mixtures : (agents, K) array
+        Mean mixtures of each agent of a small population over the same rounds; else no rows.
     width : float
     """
 
@@ -72,6 +74,7 @@ class PhaseOutcome:
     paid: tuple[float, float, float]
     paid_predicted: float
     floors: Mapping[str, float]
+    mixtures: FloatArray
     width: float
 
     @property
@@ -144,7 +147,7 @@ class PhaseOutcome:
             }
             for k, g in enumerate(self.groups)
         ]
-        certificate = self.predicted.certificate
+        certificate, agents = self.predicted.certificate, self.predicted.game.agents
         return {
             "name": self.name,
             "first_round": self.first,
@@ -157,6 +160,14 @@ class PhaseOutcome:
             "max_gap": certificate.max_gap,
             "uniqueness": certificate.uniqueness.verdict,
             "groups": rows,
+            "agents": [
+                {"agent": agents.label(i), "predicted": array.tolist(), "simulated": seen.tolist()}
+                for i, (array, seen) in enumerate(
+                    zip(self.predicted.profile.array, self.mixtures, strict=True)
+                )
+            ]
+            if len(self.mixtures) == len(agents)
+            else [],
         }
 
 
