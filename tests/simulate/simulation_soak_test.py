@@ -68,8 +68,8 @@ def test_two_hundred_random_games(record_figure: Record) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("learning", "games", "most"), [("best-response", 60, 32_000),
-                                                         ("bandit", 30, 64_000)])  # fmt: skip
+@pytest.mark.parametrize(("learning", "games", "most"), [("best-response", 40, 16_000),
+                                                         ("bandit", 20, 32_000)])  # fmt: skip
 def test_other_learners(learning: str, games: int, most: int, record_figure: Record) -> None:
     """Small populations; a bandit that has not come close enough is too short, not wrong."""
     found = [
@@ -86,9 +86,9 @@ def test_plans_lift_groups_that_were_left_out(record_figure: Record) -> None:
     """Random games that leave a group out; floor prices of `eq.steer` are switched on halfway."""
     found: list[Simulation] = []
     met, groups, seed = 0, 0, 5000
-    while len(found) < 40:
+    while len(found) < 30:
         seed += 1
-        one = world(seed, agents=4 + seed % 60)
+        one = world(seed, agents=4 + seed % 30)
         if eq.solve(one.game).profile.top_weight.min() > 0 or one.game.term(eq.Subsidy):
             continue
         plan = eq.steer(one.game, floors=0.04)
