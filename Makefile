@@ -3,21 +3,27 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+USE    := $(VENV)/.installed-use
 STAMP  := $(VENV)/.installed
 
 .PHONY: venv demo test lint types soak bench showcase docs clean
 
 venv: $(STAMP)
 
-$(STAMP): pyproject.toml
+# What a user needs: everything but the tests' tools and the heavy extras.
+$(USE): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("equipoise needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --only-binary=:all: hatchling editables
+	$(BIN)/python -m pip install --quiet --prefer-binary --no-build-isolation -e '.[all]'
+	touch $(USE)
+
+$(STAMP): $(USE)
 	$(BIN)/python -m pip install --quiet --prefer-binary --no-build-isolation -e '.[dev]'
 	touch $(STAMP)
 
-demo: venv
+demo: $(USE)
 	$(BIN)/equipoise study run studies/gss2018.toml --out out/gss2018
 
 lint: venv

@@ -26,6 +26,9 @@ DIRECTIVE = re.compile(
     re.M,
 )
 
+WORDS = ("arg", "logit", "softmax")
+"""Commands of LaTeX, or of its packages, that the converter does not know."""
+
 
 def mathml(latex: str, *, block: bool = False) -> str:
     """Return a formula as MathML; raise ValueError where it cannot be read.
@@ -35,6 +38,8 @@ def mathml(latex: str, *, block: bool = False) -> str:
     >>> mathml("x_i")
     '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mrow><msub><mi>x</mi><mi>i</mi></msub></mrow></math>'
     """  # noqa: E501  # one line of output
+    for name in WORDS:
+        latex = re.sub(rf"\\{name}(?![A-Za-z])", rf"\\mathrm{{{name}}}\\,", latex)
     try:
         made = str(convert(latex.strip(), display="block" if block else "inline"))
     except Exception as error:

@@ -105,9 +105,12 @@ PAGES = tuple(
 def missing(page: str) -> str:
     """Return what a page needs and this version has not; empty where it has all."""
     need = NEEDS.get(page, "")
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        with contextlib.redirect_stderr(nowhere):
-            there = not need or hasattr(equipoise, need) or run([need, "--help"]) == 0
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        there = not need or hasattr(equipoise, need) or run([need, "--help"]) == 0
     return "" if there else need
 
 

@@ -233,13 +233,28 @@ def steer_summary(result: Result) -> list[str]:
         text = ""
         if row["plans"]:
             ways = _or([_briefly(plan) for plan in row["plans"]])
-            text = f"What would bring everyone in, so that{sure} {goal}: {ways}."
+            text = f"What would bring everyone in, so that{sure} {goal}: {ways}. {_who_loses(row)}"
         if missed and text:
             text += f" With {_either(missed)}{alone} no way was found."
         elif missed:
             text = f"With {_either(missed)}{alone} no way was found by which{sure} {goal}."
         out.append(text)
     return out
+
+
+def _who_loses(row: Row) -> str:
+    """Say who gets less attention by the plans of a goal: never left out of the head."""
+    sets = [set(plan["losers"]) for plan in row["plans"]]
+    always = [g for g in row["plans"][0]["after"]["coverage"] if all(g in lost for lost in sets)]
+    ever = [g for g in row["plans"][0]["after"]["coverage"] if any(g in lost for lost in sets)]
+    if not ever:
+        return "Nobody gets less attention than before."
+    every = "By every one of these" if len(sets) > 1 else "By that"
+    first = f"{every} {listed([label(g) for g in always])} get less attention than before"
+    some = [label(g) for g in ever if g not in always]
+    if not always:
+        return f"Depending on the way, {listed(some)} get less attention than before."
+    return f"{first}; by some also {listed(some)}." if some else f"{first}."
 
 
 def _or(parts: Sequence[str]) -> str:
