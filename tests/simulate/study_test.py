@@ -121,6 +121,10 @@ def test_models_speak_by_their_own_laws(tmp_path: Path) -> None:
         parts.append(float(np.abs(found.phases[0].why["infidelity"]).max()))
     assert parts[0] < 1e-9
     assert parts[1] > 0.02
+    # Predicted from what the dull models say, nothing is left of it but the people's part.
+    path.write_text(path.read_text() + 'predict = "models"\n')
+    own = simulate(to_simulate(read_study(path), path, tmp_path / "out").setup, 160).phases[0]
+    assert np.abs(own.theory - own.at_rest).max() < 1e-8
 
 
 def test_types_of_many_agents_are_played_one_by_one(
@@ -142,6 +146,7 @@ WRONG = [
     ('agents = "models"\nrealisation = "no.toml"', "there is no file"),
     ('learning = "mirrors"', 'did you mean "mirror"'),
     ('learnin = "mirror"', 'did you mean "learning"'),
+    ('predict = "models"', 'goes with agents = "models"'),
     ("seed = -1", "write a whole number"),
 ]
 
