@@ -124,7 +124,8 @@ def test_models_speak_by_their_own_laws(tmp_path: Path) -> None:
     # Predicted from what the dull models say, nothing is left of it but the people's part.
     path.write_text(path.read_text() + 'predict = "models"\n')
     own = simulate(to_simulate(read_study(path), path, tmp_path / "out").setup, 160).phases[0]
-    assert np.abs(own.theory - own.at_rest).max() < 1e-8
+    assert np.abs(own.why["formula"]).max() < 1e-8
+    assert np.abs(own.why["infidelity"]).max() < 1e-12
 
 
 def test_types_of_many_agents_are_played_one_by_one(

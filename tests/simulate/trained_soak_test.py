@@ -51,7 +51,7 @@ def test_trained_models_keep_sign_and_order(record_figure: Callable[[str, Any], 
     found = {}
     for name, theory in (("people", game), ("models", own)):
         plan = change_of_plan(eq.steer(theory, floors=0.1))
-        found[name] = simulate(Setup(theory, panel, laws, plan, plan_round=2000), 4000)
+        found[name] = simulate(Setup(theory, panel, laws, plan, plan_round=2000, theory=name), 4000)
         data[f"predicted_from_{name}"] = found[name].to_dict()
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         figure = RESULTS / f"{today}-simulation-trained-{name}.svg"
@@ -65,4 +65,7 @@ def test_trained_models_keep_sign_and_order(record_figure: Callable[[str, Any], 
     left_out = [g for k, g in enumerate(before.groups)
                 if before.predicted.profile.top_weight[k] == 0]  # fmt: skip
     assert left_out
+    for phase in (before, after):
+        assert np.abs(phase.why["formula"]).max() < 1e-8
+        assert np.abs(phase.why["infidelity"]).max() < 1e-12
     assert all(after.floor_met(g) for g in left_out)

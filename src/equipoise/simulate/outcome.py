@@ -42,7 +42,8 @@ class PhaseOutcome:
     expected : (K,) array
         The same if every sample had been its expectation.
     at_rest, at_rest_people : (K,) arrays
-        Where such agents come to rest, with the laws posts were drawn from and with the people's.
+        Where such agents come to rest, with the laws posts were drawn from and with those the game
+        was measured on (the people's, unless theory was told what the models say).
     welfare : Band
         Share of readings by people of each group that met agreement.
     welfare_predicted, welfare_proportional, welfare_best : (K,) arrays
@@ -87,7 +88,7 @@ class PhaseOutcome:
         """Simulated less predicted coverage, taken apart; the parts add up to it exactly.
 
         finite samples: what chance did, given the steps; learning: what the steps still lack when
-        every sample is its expectation; infidelity: posts are drawn from models, not from people;
+        every sample is its expectation; infidelity: posts come from models, theory from people;
         formula: where agents with exact payoffs rest, less where the solver says.
         """
         return {

@@ -107,7 +107,7 @@ def to_simulate(
     plan = _plan(table, study, source, own, path.parent, people)
     setup = Setup(
         game, panel, laws, plan, table.plan_round, table.learning, table.posts_per_round,
-        table.readers, table.replicates, table.seed if seed is None else seed,
+        table.readers, table.replicates, table.seed if seed is None else seed, table.predict,
     )  # fmt: skip
     return ToSimulate(setup, table.rounds, study.uncertainty.level, table.width)
 
