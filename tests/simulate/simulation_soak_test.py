@@ -135,7 +135,7 @@ def test_the_noise_is_calibrated_against_the_process_itself(
     whole = found.path.reshape(len(found.path), 40, 8, -1)
     held = [band(whole[:, j], np.full(len(whole), 10.0)).holds(theory).all() for j in range(40)]
     served = theory > 0.01
-    data = {
+    data: dict[str, Any] = {
         "parts": 40,
         "nominal": 1.0 - 0.05 / theory.size,
         "served": float(hits[:, served].mean()),
