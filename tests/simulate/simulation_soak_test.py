@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import equipoise as eq
+from equipoise.simulate.bands import band, noise_of
 from equipoise.simulate.outcome import Simulation
 from equipoise.simulate.prediction import change_of_plan
 from equipoise.simulate.simulation import Setup, simulate
@@ -68,8 +69,8 @@ def test_two_hundred_random_games(record_figure: Record) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("learning", "games", "most"), [("best-response", 60, 32_000),
-                                                         ("bandit", 30, 64_000)])  # fmt: skip
+@pytest.mark.parametrize(("learning", "games", "most"), [("best-response", 20, 16_000),
+                                                         ("bandit", 8, 16_000)])  # fmt: skip
 def test_other_learners(learning: str, games: int, most: int, record_figure: Record) -> None:
     """Small populations; a bandit that has not come close enough is too short, not wrong."""
     found = [
@@ -86,9 +87,9 @@ def test_plans_lift_groups_that_were_left_out(record_figure: Record) -> None:
     """Random games that leave a group out; floor prices of `eq.steer` are switched on halfway."""
     found: list[Simulation] = []
     met, groups, seed = 0, 0, 5000
-    while len(found) < 40:
+    while len(found) < 30:
         seed += 1
-        one = world(seed, agents=4 + seed % 60)
+        one = world(seed, agents=4 + seed % 30)
         if eq.solve(one.game).profile.top_weight.min() > 0 or one.game.term(eq.Subsidy):
             continue
         plan = eq.steer(one.game, floors=0.04)
@@ -118,20 +119,32 @@ def test_plans_lift_groups_that_were_left_out(record_figure: Record) -> None:
 def test_the_noise_is_calibrated_against_the_process_itself(
     agents: int, record_figure: Record
 ) -> None:
-    """320 replicates of one loop in groups of 8: how often noise holds the mean of all of them."""
-    one = world(7, agents=agents)
-    setup = Setup(one.game, one.panel, replicates=320, posts=4, readers=2)
-    path = simulate(setup, 400).path
-    late = path[20:].mean(axis=0)
-    from equipoise.simulate.bands import noise_of
+    """320 replicates of one loop in groups of 8: how often noise holds the mean of all of them.
 
-    truth = late.mean(axis=0)
+    Shares of single groups' intervals, each at 1 - 0.05/K. At a boundary what replicates do is
+    one-sided and skew, and eight of them can look too sure of the excess; the equilibrium, below
+    that excess, is held all the same.
+    """
+    one = world(7, agents=agents)
+    found = simulate(Setup(one.game, one.panel, replicates=320, posts=4, readers=2), 400)
+    theory = found.phases[0].theory
+    late = found.path[20:].mean(axis=0)
     parts = late.reshape(40, 8, -1)
-    hits = [bool((np.abs(p.mean(axis=0) - truth) <= noise_of(p, 0.95)).all()) for p in parts]
-    record_figure(
-        f"simulate.noise_calibration.{agents}", {"parts": 40, "holds": float(np.mean(hits))}
-    )
-    assert np.mean(hits) >= 0.85
+    off = np.abs(parts.mean(axis=1) - late.mean(axis=0))
+    hits = np.stack([o <= noise_of(p, 0.95) for o, p in zip(off, parts, strict=True)])
+    whole = found.path.reshape(len(found.path), 40, 8, -1)
+    held = [band(whole[:, j], np.full(len(whole), 10.0)).holds(theory).all() for j in range(40)]
+    served = theory > 0.01
+    data: dict[str, Any] = {
+        "parts": 40,
+        "nominal": 1.0 - 0.05 / theory.size,
+        "served": float(hits[:, served].mean()),
+        "left_out": float(hits[:, ~served].mean()) if (~served).any() else None,
+        "band_holds_equilibrium": float(np.mean(held)),
+    }
+    record_figure(f"simulate.noise_calibration.{agents}", data)
+    assert data["served"] >= 0.95
+    assert data["band_holds_equilibrium"] >= 0.91
 
 
 @pytest.mark.soak

@@ -71,12 +71,21 @@ def test_a_wrong_prediction_falls_outside(wrong: str) -> None:
     assert before.against(eq.solve(game).profile.coverage) == "differs"
 
 
+def test_small_populations_are_compared_agent_by_agent() -> None:
+    for phase in lifted().phases:
+        assert phase.mixtures.shape == (4, 3)
+        assert np.allclose(phase.mixtures.mean(axis=0), phase.coverage.mean, atol=1e-12)
+        assert np.abs(phase.mixtures - phase.predicted.profile.array).max() < 0.05
+        told = phase.to_dict()["agents"]
+        assert [row["agent"] for row in told] == ["agent-1", "agent-2", "agent-3", "agent-4"]
+
+
 def test_a_simulation_is_a_table_too() -> None:
     found = lifted()
     frame = found.to_frame()
     assert len(frame) == len(found.rounds) * 3
     one = frame[(frame["group"] == "liberal") & (frame["round"] == 4000)]
-    assert float(one["coverage"].iloc[0]) == found.path[-1, :, 0].mean()
+    assert float(one["coverage"].iloc[0]) == pytest.approx(found.path[-1, :, 0].mean())
     html = found._repr_html_()
     assert html.count("<tr>") == 7
     assert "under the plan" in html
@@ -199,7 +208,7 @@ def test_a_half_written_block_is_undone() -> None:
     from equipoise.simulate.log import Log
 
     society = Setup(gss_game(), gss(), replicates=2, posts=2).society(160)
-    with Log(None, "k", society.laws, ["a"] * 4) as log:
+    with Log(None, "k", society.laws, list("abcd")) as log:
         state = society.begin()
         log.keep(state, society.advance(state, 10), 0)
         log._file.execute("BEGIN")

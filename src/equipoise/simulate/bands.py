@@ -1,6 +1,6 @@
 r"""Bands of a simulated number: how far the replicates scatter, and how far it still moves.
 
-Replicates run on streams of their own, so their means over the last half of a phase are
+Replicates draw random numbers of their own, so their means over the last half of a phase are
 independent whatever the autocorrelation within each, and Student's t with R − 1 degrees of freedom
 gives the *noise* of their mean, all groups together (Bonferroni). That says nothing of what all
 replicates have in common: agents that still learn err to one side, most near a group's exclusion.

@@ -43,6 +43,8 @@ class _Played:
         Rounds of each block.
     columns : mapping of name to (blocks, replicates, K) array
     paid : (blocks, replicates) array
+    mixtures : (blocks, replicates, agents, K) array
+        Of small populations; otherwise no agents.
     expected : (rounds, K) array
     """
 
@@ -51,6 +53,7 @@ class _Played:
     sizes: FloatArray
     columns: Mapping[str, FloatArray]
     paid: FloatArray
+    mixtures: FloatArray
     expected: FloatArray
 
 
@@ -64,6 +67,7 @@ def compare(
     rounds: int,
     level: float,
     width: float,
+    theory: str,
 ) -> Simulation:
     """Read the log up to a round, solve the games, and put them side by side."""
     replicates, people = society.replicates, np.asarray(panel.answers.shares)
@@ -76,13 +80,17 @@ def compare(
     )  # fmt: skip
     columns = {name: log.column(name, rounds, replicates) for name in COLUMNS}
     paid = log.paid(rounds, replicates)
+    mixtures = log.mixtures(rounds, replicates)
+    own = society.laws if theory == "models" else PostLaws.of_table(panel.answers)
     phases = []
     for i, one in enumerate([game] if change is None else [game, change.game]):
         here = which == i
         part = {name: column[here] for name, column in columns.items()}
-        played = _Played(starts[i], stops[i], sizes[here], part, paid[here], told[i])
+        played = _Played(
+            starts[i], stops[i], sizes[here], part, paid[here], mixtures[here], told[i]
+        )
         floors = {} if change is None or not i else dict(change.floors)
-        phases.append(_phase(i, one, society, people, played, floors, (level, width)))
+        phases.append(_phase(i, one, society, (people, own), played, floors, (level, width)))
     return Simulation(
         game.groups.labels, society.agents, tuple(phases), ends, columns["coverage"],
         columns["top_weight"], np.concatenate(told)[ends.astype(int) - 1],
@@ -93,27 +101,29 @@ def compare(
             "replicates": replicates,
             "seed": society.seed,
             "laws": society.laws.source,
+            "predicted_from": theory,
         },
         level, width, change, tuple(log.posts(rounds, SHOWN_POSTS)),
     )  # fmt: skip
 
 
 def _phase(
-    number: int, game: AlignmentGame, society: Society, people: FloatArray, played: _Played,
+    number: int, game: AlignmentGame, society: Society, answers: tuple[FloatArray, PostLaws],
+    played: _Played,
     floors: Mapping[str, float], judged: tuple[float, float],
 ) -> PhaseOutcome:  # fmt: skip
-    level, width = judged
+    (level, width), (people, own) = judged, answers
     rules, laws = society.phases[number].rules, society.laws
     predicted = solve(game, seed=society.seed)
     x = predicted.profile
     each = np.repeat(x.array, game.agents.counts, axis=0)
-    own = PostLaws(laws.groups, laws.questions, laws.options, people)
     agreement = agreement_with(people, laws)
     late = window(len(played.sizes), 0.5, 1.0)
     first = int(played.sizes[: late.start].sum())
     read = played.columns["readings"]
     share = played.columns["agreed"] / np.maximum(read, 1)
     money = played.paid[late].sum(axis=0) / (played.sizes[late].sum() * society.posts)
+    each_agent = np.average(played.mixtures[late], axis=0, weights=played.sizes[late])
     mean, spread = float(money.mean()), float(noise_of(money[:, None], level)[0])
     return PhaseOutcome(
         name="under the plan" if number else "as it is",
@@ -132,5 +142,6 @@ def _phase(
         paid=(mean, mean - spread, mean + spread),
         paid_predicted=society.agents * float(rules.prices @ x.coverage),
         floors=floors,
+        mixtures=each_agent.mean(axis=0),
         width=width,
     )

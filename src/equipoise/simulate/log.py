@@ -208,7 +208,10 @@ class Log:
             "SELECT agent, group_name, weight FROM mixtures WHERE last_round <= ? "
             "ORDER BY last_round, replicate", (until,),
         ).fetchall()  # fmt: skip
-        size = max(1, len(agents) * len(groups))
+        if not agents:
+            blocks = len(self.blocks(until)[0])
+            return np.zeros((blocks, replicates, 0, len(groups)))
+        size = len(agents) * len(groups)
         out = np.zeros((len(found) // size, len(agents), len(groups)))
         for i, (agent, group, weight) in enumerate(found):
             out[i // size, agents.index(agent), groups.index(group)] = weight

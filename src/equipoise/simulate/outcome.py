@@ -42,7 +42,8 @@ class PhaseOutcome:
     expected : (K,) array
         The same if every sample had been its expectation.
     at_rest, at_rest_people : (K,) arrays
-        Where such agents come to rest, with the laws posts were drawn from and with the people's.
+        Where such agents come to rest, with the laws posts were drawn from and with those the game
+        was measured on (the people's, unless theory was told what the models say).
     welfare : Band
         Share of readings by people of each group that met agreement.
     welfare_predicted, welfare_proportional, welfare_best : (K,) arrays
@@ -53,6 +54,8 @@ class PhaseOutcome:
     paid_predicted : float
     floors : mapping of group to float
         What the plan promises.
+    mixtures : (agents, K) array
+        Mean mixtures of each agent of a small population over the same rounds; else no rows.
     width : float
     """
 
@@ -72,6 +75,7 @@ class PhaseOutcome:
     paid: tuple[float, float, float]
     paid_predicted: float
     floors: Mapping[str, float]
+    mixtures: FloatArray
     width: float
 
     @property
@@ -84,7 +88,7 @@ class PhaseOutcome:
         """Simulated less predicted coverage, taken apart; the parts add up to it exactly.
 
         finite samples: what chance did, given the steps; learning: what the steps still lack when
-        every sample is its expectation; infidelity: posts are drawn from models, not from people;
+        every sample is its expectation; infidelity: posts come from models, theory from people;
         formula: where agents with exact payoffs rest, less where the solver says.
         """
         return {
@@ -144,7 +148,7 @@ class PhaseOutcome:
             }
             for k, g in enumerate(self.groups)
         ]
-        certificate = self.predicted.certificate
+        certificate, agents = self.predicted.certificate, self.predicted.game.agents
         return {
             "name": self.name,
             "first_round": self.first,
@@ -157,6 +161,14 @@ class PhaseOutcome:
             "max_gap": certificate.max_gap,
             "uniqueness": certificate.uniqueness.verdict,
             "groups": rows,
+            "agents": [
+                {"agent": agents.label(i), "predicted": array.tolist(), "simulated": seen.tolist()}
+                for i, (array, seen) in enumerate(
+                    zip(self.predicted.profile.array, self.mixtures, strict=True)
+                )
+            ]
+            if len(self.mixtures) == len(agents)
+            else [],
         }
 
 

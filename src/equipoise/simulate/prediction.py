@@ -29,7 +29,7 @@ from equipoise.simulate.laws import PostLaws
 from equipoise.simulate.loop import overlap
 from equipoise.simulate.rules import Rules
 
-__all__ = ["Change", "change_of", "change_of_plan", "game_of", "rules_of"]
+__all__ = ["Change", "change_of", "change_of_plan", "game_of", "measured_on", "rules_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -134,6 +134,28 @@ def game_of(rules: Rules, laws: PostLaws, people: FloatArray, like: AlignmentGam
         Diversity(rules.apart[first], kernel),
         Subsidy(rules.prices),
     ])  # fmt: skip
+
+
+def measured_on(laws: PostLaws, people: FloatArray, game: AlignmentGame) -> AlignmentGame:
+    """Return a game with appeal and overlap of what the models say, in place of the people's.
+
+    Parameters
+    ----------
+    laws : PostLaws
+        Of the agents' models.
+    people : (K, Q, C) array
+        Answer shares of those who read.
+    game : AlignmentGame
+        Everything else is its.
+    """
+    terms: list[Any] = []
+    drawn, apart = game.term(Attractiveness), game.term(Diversity)
+    if drawn is not None:
+        appeal = game.groups.shares @ agreement_with(people, laws)
+        terms.append(Attractiveness(appeal, drawn.weight))
+    if apart is not None and apart.kernel is not None:
+        terms.append(Diversity(apart.weight, laws.kernel(), apart.network))
+    return game.replace(*terms)
 
 
 def change_of_plan(plan: Plan) -> Change:

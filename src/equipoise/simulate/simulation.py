@@ -63,6 +63,8 @@ class Setup:
     learning : str
         "mirror", "best-response" or "bandit".
     posts, readers, replicates, seed : int
+    theory : str
+        Whose answers the game was measured on: "people" or "models" (`measured_on`).
     """
 
     game: AlignmentGame
@@ -75,6 +77,7 @@ class Setup:
     readers: int = 4
     replicates: int = 8
     seed: int = 0
+    theory: str = "people"
 
     def __post_init__(self) -> None:
         learners.learner(self.learning)
@@ -223,5 +226,5 @@ def simulate(
             ) from None
         return compare(
             setup.game, setup.plan, setup.panel, society, file, rounds=rounds, level=level,
-            width=width,
+            width=width, theory=setup.theory,
         )  # fmt: skip

@@ -258,6 +258,10 @@ KEYS: Mapping[str, Mapping[str, str]] = {
             'With agents = "models": the realisation.toml beside the study; laws.json lies in its '
             "folder."
         ),
+        "predict": (
+            'With agents = "models": whose answers theory takes for what agents say, "people" (the '
+            'panel\'s groups) or "models" (so that plans allow for what models say otherwise).'
+        ),
         "plan": (
             'What is switched on: "steer" (the plan of the first [[steer]] table for the point '
             'values, by its first lever), "steer 2", or a file of `equipoise steer --json` beside '

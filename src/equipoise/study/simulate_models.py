@@ -34,6 +34,7 @@ class SimulateTable(StudyTable):
     replicates: _many(2, "8") = 8  # type: ignore[valid-type]
     agents: Annotated[str, *one_of("tables", "models")] = "tables"
     realisation: Text | None = None
+    predict: Annotated[str, *one_of("people", "models")] = "people"
     plan: Text | None = None
     plan_round: Count | None = None
     width: Annotated[
@@ -60,6 +61,8 @@ def check_simulate(table: SimulateTable, goals: int) -> None:
             "simulate.realisation: it is missing; name the realisation.toml of the models, which "
             "`equipoise realise train` writes"
         )
+    if table.predict == "models" and table.agents == "tables":
+        raise BadInput('simulate.predict: "models" goes with agents = "models"; write that too')
     if table.plan_round is not None and table.plan is None:
         raise BadInput('simulate.plan_round: there is no plan; add plan = "steer" or "plan.json"')
     if table.plan is not None and not table.plan.endswith(".json"):

@@ -14,7 +14,7 @@ from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import parse, read_text
 from equipoise.simulate.exact import agreement_with
 from equipoise.simulate.laws import PostLaws
-from equipoise.simulate.prediction import Change, change_of, change_of_plan
+from equipoise.simulate.prediction import Change, change_of, change_of_plan, measured_on
 from equipoise.simulate.realised import laws_beside
 from equipoise.simulate.simulation import Setup
 from equipoise.study.file_models import StudyModel
@@ -100,10 +100,14 @@ def to_simulate(
             laws = laws_beside(place, panel)
     people = PostLaws.of_table(panel.answers)
     own = None if measured.game.file is None else game
+    if table.predict == "models":
+        if laws is None:
+            raise BadInput('simulate.predict: "models" needs a realisation')
+        own = game = measured_on(laws, people.shares, game)
     plan = _plan(table, study, source, own, path.parent, people)
     setup = Setup(
         game, panel, laws, plan, table.plan_round, table.learning, table.posts_per_round,
-        table.readers, table.replicates, table.seed if seed is None else seed,
+        table.readers, table.replicates, table.seed if seed is None else seed, table.predict,
     )  # fmt: skip
     return ToSimulate(setup, table.rounds, study.uncertainty.level, table.width)
 
