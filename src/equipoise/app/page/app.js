@@ -58,7 +58,7 @@ const mapping = new Line("map", (found, body) => {
   $("map").classList.remove("old");
   drawMapWords(body.axes);
   drawn("map", body.turn);
-  if (!found.exact && !body.fine && found.anybody > 0) mapping.send({ ...body, fine: true, turn: nextTurn() });
+  if (found.more && !body.fine) mapping.send({ ...body, fine: true, turn: nextTurn() });
   else if (state.opened.draws > 0) doubting.send({ ...told(), axes: body.axes, tab: `${TAB}~`, turn });
   if (map.at) askCell();
 }, (text) => {
@@ -97,7 +97,7 @@ function drawn(what, of) {
 let rest = 0;
 export function changed(mapToo = true) {
   moves += 1;
-  solving.send({ ...told(), full: false, turn: nextTurn() });
+  solving.send({ ...told(), full: false, turn: nextTurn(), stop: mapToo ? TAB : null });
   $("reset").disabled = false;
   markHere();
   if (mapToo) $("map").classList.add("old");
