@@ -10,6 +10,7 @@ import pytest
 from tests.docs.settings import ROOT
 from tools import pages
 from tools.mathml import mathml
+from tools.site import SHOWCASE
 
 FETCHED = re.compile(
     r"<(?:script|img|iframe|source)[^>]*\ssrc=[\"']?(https?:)?//|"
@@ -74,8 +75,8 @@ def test_a_formula_that_cannot_be_read_stops_the_build(wrong: str) -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    """Design notes are added by the hook; a page nobody can find is no page."""
-    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    """Design notes and the worked study are added by the hook."""
+    nav = SHOWCASE + (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     for page in (ROOT / "docs").rglob("*.md"):
         name = page.relative_to(ROOT / "docs").as_posix()
         assert name.startswith("design/") or name in nav, name
