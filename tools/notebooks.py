@@ -42,11 +42,13 @@ def ran(notebook: dict[str, Any]) -> dict[str, Any]:
 def _outputs(cell: dict[str, Any], names: dict[str, Any], number: int) -> list[dict[str, Any]]:
     source = "".join(cell["source"])
     tree = ast.parse(source, f"cell {number}")
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
     out, value = io.StringIO(), None
     with contextlib.redirect_stdout(out):
         exec(compile(tree, f"cell {number}", "exec"), names)
-        if last is not None and not source.rstrip().endswith(";"):
+        if isinstance(last, ast.Expr) and not source.rstrip().endswith(";"):
             value = eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), names)
     found: list[dict[str, Any]] = []
     if out.getvalue():
