@@ -63,7 +63,7 @@ async ({id, moves, what}) => {
 
 
 def games(folder: Path) -> dict[str, Path | None]:
-    """The example, and the largest game that must be fast: 1,000 agents that differ, 10 groups."""
+    """The example, and 1,000 agents × 10 groups: alike, differing, overlapping groups, KL."""
     rng = np.random.default_rng(0)
     shares = rng.dirichlet(np.full(10, 3.0))
     shares /= shares.sum()
@@ -79,8 +79,14 @@ def games(folder: Path) -> dict[str, Path | None]:
         "attractiveness": {"values": rng.random(10).tolist(), "weight": 1.0},
         "consistency": {"anchor": [0.1] * 10, "weight": 1.0},
     }
+    root = rng.random((10, 4))
+    kernel = root @ root.T
+    kernel /= np.sqrt(np.outer(np.diag(kernel), np.diag(kernel)))
+    overlap = {**large, "diversity": {"weight": 0.5, "kernel": kernel.tolist()}}
+    kl = {**large, "consistency": {**large["consistency"], "form": "kl"}}  # type: ignore[dict-item]
     paths = {}
-    for name, game in (("differ", large), ("alike", alike)):
+    made = {"differ": large, "alike": alike, "overlap": overlap, "kl": kl}
+    for name, game in made.items():
         paths[name] = folder / f"{name}.json"
         paths[name].write_text(json.dumps(game))
     return {"gss2018": None, **paths}
@@ -145,7 +151,7 @@ def main() -> None:
     with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
         browser = launched(play)
         figures = {
-            name: measured(browser, path, with_map=name != "differ")
+            name: measured(browser, path, with_map=name in ("gss2018", "alike"))
             for name, path in games(Path(folder)).items()
         }
         version = browser.version

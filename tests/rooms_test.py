@@ -33,6 +33,7 @@ HEIGHT = {room: len(ROOMS) - row for row, rooms in enumerate(ROOMS) for room in 
 EXAMINERS = {"equilibrium.certificate", "equilibrium.uniqueness", "measure.mixture_exam"}
 SOLVING = {
     "simplex", "projection", "solve", "solvers", "methods", "closed_form", "mean_field",
+    "mean_field_kl",
     "affine_vi", "network", "monotone", "outcome", "network_large", "network_kernels", "kernels",
     "kernels_general", "passes", "answers", "shard_pass", "shard_solve", "dynamics",
     "dynamics_steps", "mixture_fit", "mixture_ends", "law_joint",

@@ -140,7 +140,7 @@ def questionnaires(address: str, agents: list[str], seed: int) -> list[dict[str,
             orders = asked.sheets[q].orders
             put = {s: chance.choice(orders) for s in sheets}
             todo = sorted(sheets, key=lambda s: (group.get(s, ""), put[s]))
-            found = pool.map(lambda s, q=q, put=put: answer(s, q, put[s]), todo)  # type: ignore[misc]
+            found = pool.map(lambda s, q=q, put=put: answer(s, q, put[s]), todo)
             rows += [row for row in found if row is not None]
             print(f"  question {q + 1} of {len(asked.questions)}", file=sys.stderr, flush=True)
     return rows

@@ -150,6 +150,15 @@ def test_a_plan_is_found_and_applied(toy: Api) -> None:
     opened = toy.apply({"plan": plan["plan"]})
     assert opened["prices"]["value"] == pytest.approx([0, 0, 0.0725])
     assert opened["equilibrium"]["coverage"] == pytest.approx(plan["after"], abs=1e-6)
+    asking = {"source": toy.shelf.first.key, "what": "plans", "plans": [plan["plan"]]}
+    (row,) = [
+        row
+        for row in csv.DictReader(io.StringIO(export(toy, {**asking, "kind": "csv"})[2].decode()))
+        if row["group"] == "rural"
+    ]
+    assert float(row["cost"]) == pytest.approx(0.00725)
+    assert float(row["floor"]) == 0.05
+    assert export(toy, {**asking, "kind": "png"})[2].startswith(b"\x89PNG")
     names = [one["name"] for one in asked(toy, "levers")["levers"]]
     assert names == ["prices", "anchors", "diversity", "caps", "entry"]
 
@@ -245,7 +254,7 @@ def test_a_survey_is_opened_and_leaves_nothing_behind(
     made = asked(api, "map", source=opened["source"], axes=AXES, tab="t", turn=1)
     asking = {"source": opened["source"], "map": made["map"], "question": 0}
     for what, kinds in OFFERED.items():
-        for kind in {"csv", "json"} & set(kinds):
+        for kind in {"csv", "json"} & set(kinds) if what != "plans" else ():
             content = export(api, {**asking, "what": what, "kind": kind})[2]
             assert b"RESPONDENT" not in content
     assert len(export(api, {**asking, "what": "panel", "kind": "csv"})[2].splitlines()) == 1 + 2 * 2
@@ -300,6 +309,92 @@ def test_an_exported_game_is_the_game_that_was_shown(toy: Api, tmp_path: Path, k
     again = eq.solve(load_game(path))
     view = asked(toy, "solve", set=settings)
     assert view["coverage"] == pytest.approx(again.profile.coverage, abs=1e-6)
+
+
+STUDY = """
+[panel]
+name = "gss2018"
+groups = 3
+[game]
+agents = ["model-a", "model-b"]
+attractiveness = 10.0
+anchor = "shares"
+[uncertainty]
+draws = 60
+[exclusion]
+below = 0.01
+[[steer]]
+lever = "prices"
+share = 0.3
+sure = 0
+"""
+
+
+MEASURED = """
+[panel]
+name = "gss2018"
+[game]
+anchor = "measured"
+[[agents]]
+name = "model-a"
+model = "any"
+"""
+
+
+def test_a_study_is_opened_from_its_file_and_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(STUDY)
+    for path in (tmp_path, tmp_path / "study.toml"):
+        view = Api(path).open({})
+        assert (view["draws"], view["goal"], view["below"]) == (60, 0.3, 0.01)
+        assert [g["name"] for g in view["groups"]] == ["liberal", "moderate", "conservative"]
+    moved = game_at_settings(Api(tmp_path).shelf.first, Settings(shares=np.array([0.2, 0.2, 0.6])))
+    # The anchor of this study is the public, whatever it is.
+    assert moved.terms[1].anchor.tolist() == [0.2, 0.2, 0.6]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("name", "text", "said"), [
+    ("", None, "has no study.toml"),
+    ("study.toml", MEASURED, "does not ask models"),
+    ("study.toml", STUDY.replace("attractiveness", "atractiveness"), 'no key "atractiveness"'),
+    ("game.toml", "agents = 2", "groups: it is missing"),
+    ("nothing.json", None, "there is no such file"),
+])  # fmt: skip
+def test_what_is_no_study_and_no_game_is_one_sentence(
+    tmp_path: Path, name: str, text: str | None, said: str
+) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(BadInput, match=said) as error:
+        _ = Api(tmp_path / name).shelf.first
+    assert "\n" not in str(error.value)
+
+
+def test_without_the_extra_data_a_small_game_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("equipoise.study.people.load_panel", _missing)
+    view = Api(None).open({})
+    assert (view["title"], view["people"]) == ("a small example", None)
+
+
+def _missing(*_: Any, **__: Any) -> None:
+    from equipoise.errors import MissingExtra
+
+    raise MissingExtra("a panel", "data")
+
+
+def test_a_map_of_many_agents_that_differ_is_refused(tmp_path: Path) -> None:
+    from equipoise.errors import Infeasible
+
+    rng = np.random.default_rng(0)
+    game = eq.AlignmentGame(eq.Groups(["a", "b"]), 60_000, [
+        eq.Attractiveness([0.5, 0.3]), eq.Consistency(rng.dirichlet([1, 2], 60_000)),
+    ])  # fmt: skip
+    api = Api(saved(tmp_path, game))
+    with pytest.raises(Infeasible, match="60,000 agents that differ"):
+        asked(api, "map", axes=AXES, tab="t", turn=1)
+    view = asked(api, "solve")
+    assert view["agents"]["rows"] is None
+    shown = view["agents"]["spread"][0]["quantiles"][3]
+    assert shown == pytest.approx(np.median(eq.solve(game).profile.array[:, 0]), abs=1e-4)
 
 
 def test_figures_are_exported(toy: Api) -> None:

@@ -308,7 +308,7 @@ def test_a_bad_profile(name: str, content: str, sentence: str, shell: Shell, toy
         (["certify", "x.json"], "Missing option '--profile'"),
         (["panel"], "Missing command"),
         (["panel", "show", "gss2081"], 'did you mean "gss2018"?'),
-        (["schema", "plan"], "schema: a plan has no schema in this version; write game or study"),
+        (["schema", "realization"], 'there is no "realization"; did you mean "realisation"?'),
         (["schema", "gaem"], 'schema: there is no "gaem"; did you mean "game"?'),
         (["study", "run", "x.toml"], "x.toml: there is no such file; start with: equipoise new"),
         (["report", "nowhere"], "nowhere: there is no such folder; run the study first"),

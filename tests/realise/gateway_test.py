@@ -137,6 +137,21 @@ def test_the_conversation_id_decides_over_the_text(open_gateway: Served) -> None
     assert len({group("one text", f"c{i}") for i in range(30)}) == 3
 
 
+def test_a_draw_for_every_response(upstream: str, tmp_path: Path) -> None:
+    """Turns of one conversation have their own draws; a turn asked again has the same."""
+    plan = write_plan(tmp_path / "plan.json", [[0.4, 0.2, 0.4]])
+    with gateway(plan, upstream, "--per-response", "--hide-group", "--quiet") as served:
+        drawn = []
+        for turns in (*range(1, 40, 2), 1):
+            asked = [{"role": ("user", "assistant")[i % 2], "content": "x"} for i in range(turns)]
+            status, headers, reply = call(served, {"model": "agent-a", "messages": asked})
+            assert (status, "x-equipoise-group" in headers) == (200, False)
+            drawn.append(heard(reply)["body"]["model"])
+        assert len(set(drawn)) == 3
+        assert drawn[-1] == drawn[0]
+        assert served.ended()[1]["agents"][0]["conversations"] == 20
+
+
 def test_a_seed_gives_the_same_draws_in_another_process(
     open_gateway: Served, upstream: str, tmp_path: Path
 ) -> None:

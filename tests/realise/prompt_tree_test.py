@@ -83,22 +83,38 @@ def test_targets_follow_the_option_to_its_letter() -> None:
     assert not np.allclose(found.balanced(shares[found.question] + 1e-12), shares)
 
 
-def test_batches_are_a_function_of_seed_and_step_and_balance_orders() -> None:
+def test_batches_are_a_function_of_seed_and_step_and_whole_squares() -> None:
     found = task((0, 2))
-    first = found.batch(3, 0, 2, 18)
-    assert np.array_equal(first, found.batch(3, 0, 2, 18))
+    first = found.batch(3, 0, 1, 5)
+    assert np.array_equal(first, found.batch(3, 0, 1, 5))
     assert set(found.question[first]) == {0, 2}
     seen = np.zeros(14)
     for step in range(600):
-        rows = found.batch(step, 1, 2, 18)
+        rows = found.batch(step, 1, 1, 5)
         for q in (0, 2):
-            # One order forwards, one backwards.
-            mine = np.sort(rows[found.question[rows] == q] - np.flatnonzero(found.question == q)[0])
-            assert mine[0] < 3 <= mine[1]
+            # Every option once in every position.
+            square = found.orders[rows[found.question[rows] == q]]
+            assert np.array_equal(np.sort(square, axis=0), np.sort(square, axis=1).T)
         seen[rows] += 1
     taught = np.isin(found.question, (0, 2))
     assert (seen[~taught] == 0).all()
-    assert np.abs(seen[taught] / 600 - 1 / 3).max() < 0.08
-    # Fewer questions than there are: whole rounds.
-    rounds = np.concatenate([found.batch(step, 1, 2, 1) for step in range(10)])
-    assert np.bincount(found.question[rounds], minlength=3).tolist() == [10, 0, 10]
+    assert np.abs(seen[taught] / 600 - 1 / 2).max() < 0.08
+    # Fewer questions a step than there are: whole rounds.
+    rounds = np.concatenate([found.batch(step, 1, 1, 1) for step in range(10)])
+    assert np.bincount(found.question[rounds], minlength=3).tolist() == [15, 0, 15]
+    assert task((1,)).batch(0, 0, 5, 5).size == 2
+
+
+@given(PROMPTS)
+def test_paths_and_owners_lead_back_to_the_prompts(blocks: list[list[list[int]]]) -> None:
+    tree = PromptTree.of(blocks)
+    prompts = [prompt for block in blocks for prompt in block]
+    for i, prompt in enumerate(prompts):
+        assert tree.sequence[tree.path(i)].tolist() == prompt
+    used = np.isin(
+        np.arange(len(tree)), np.concatenate([tree.path(i) for i in range(len(prompts))])
+    )
+    inside = used[tree.prefix.size :].reshape(tree.tokens.shape)
+    for block, node in np.argwhere(inside):
+        owner = prompts[tree.owners[block, node]]
+        assert owner[tree.depths[block, node]] == tree.tokens[block, node]

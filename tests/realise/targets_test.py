@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
 from equipoise.cli.main import run
 from equipoise.errors import BadInput
 from equipoise.realise.realisation_file import read_realisation
+from equipoise.realise.realisation_file import schema as file_schema
 from equipoise.realise.targets import read_targets, targets_from
+from equipoise.realise.targets import schema as plan_schema
 
 GAME = {
     "groups": {"urban": 0.5, "suburban": 0.35, "rural": 0.15},
@@ -35,6 +39,7 @@ def test_what_the_verbs_print_is_a_plan(
     path = tmp_path / "plan.json"
     path.write_text(capsys.readouterr().out)
     targets = read_targets(path)
+    jsonschema.validate(json.loads(path.read_text()), plan_schema())
     names = ("agent-1", "agent-2") if agents == 2 else ("model-a", "model-b")
     assert (targets.groups, targets.agents) == (("urban", "suburban", "rural"), names)
     rural = targets.mixtures[:, 2]
@@ -89,6 +94,20 @@ def test_what_is_no_plan_is_refused(content: bytes) -> None:
         targets_from(content)
 
 
+@pytest.mark.parametrize("key", ["groups", "agents", "profile"])
+def test_the_schema_refuses_what_is_no_plan(key: str) -> None:
+    jsonschema.validate(PLAN, plan_schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({k: v for k, v in PLAN.items() if k != key}, plan_schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(PLAN | {key: 0}, plan_schema())
+
+
+def test_the_table_of_all_levers_is_no_plan() -> None:
+    with pytest.raises(BadInput, match="the plans of all levers"):
+        targets_from(b'{"goal": "floor", "plans": [], "refused": []}')
+
+
 def test_no_such_plan(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="the plan cannot be read"):
         read_targets(tmp_path / "none.json")
@@ -129,6 +148,9 @@ def test_a_realisation_file(folder: Path) -> None:
     path = folder / "realisation.toml"
     path.write_text(REALISATION)
     routes = read_realisation(path)
+    jsonschema.validate(tomllib.loads(REALISATION), file_schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"groups": {"a": {"pefd": "x"}}}, file_schema())
     assert routes.groups == ("left", "right", "no party")
     assert [r.kind for r in routes.routes.values()] == ["adapter", "persona", "model"]
     assert [r.model for r in routes.routes.values()] == ["smollm2-135m", "smollm2-135m", "other"]

@@ -22,6 +22,9 @@ from tests.realise.mixers_test import END, V, by_definition, model
 
 LONGEST = 4
 COMPLETIONS = 10_000
+PROMPT = [10539, 355, 787, 47, 19842, 42, 9230, 30, 198, 10539, 355, 787, 47, 19842, 42, 2838, 30,
+          198, 10539, 355, 787, 47, 19842, 42]  # fmt: skip
+"""Yes or no? Answer: Yes. / Yes or no? Answer: No. / Yes or no? Answer:"""
 
 
 class Tables:
@@ -79,7 +82,7 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
 ) -> None:
     """10⁴ completions of two tokens each way, by the same llama.cpp server; two-sample test.
 
-    The adapters are random and far apart: what two of them say is hardly ever the same.
+    The adapters are random; at this prompt the first and the last are .38 apart.
     """
     pytest.importorskip("httpx2", reason="needs the extra llm")
     from scipy.stats import chi2_contingency
@@ -91,17 +94,18 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
     from tests.llm.small_model import small_model
 
     n, x = COMPLETIONS, np.array([0.5, 0.3, 0.2])
-    files = {f"g{i}": random_adapter(tmp_path / f"{i}.gguf", i, size=0.05) for i in range(3)}
+    files = {f"g{i}": random_adapter(tmp_path / f"{i}.gguf", i, size=0.15) for i in range(3)}
     with LocalServer(
         small_model(), adapters=files, context=128, slots=4, threads=idle_cores()
     ) as server:
         models = Remembering(
-            LlamaTokens(server.backend(), [server.scales(g) for g in files], [504, 5127])
+            LlamaTokens(server.backend(), [server.scales(g) for g in files], PROMPT)
         )
+
+        drawn = np.random.default_rng(0).choice(3, n, p=x).tolist()
 
         async def run() -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
             at_once = asyncio.Semaphore(4)
-            rng = np.random.default_rng(0)
 
             async def bayes(i: int) -> tuple[int, ...]:
                 async with at_once:
@@ -111,7 +115,6 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
                 async with at_once:
                     return await models.inner.response(k, longest=2, seed=7 * n + i)  # type: ignore[no-any-return]
 
-            drawn = rng.choice(3, n, p=x).tolist()
             try:
                 one = await asyncio.gather(*(routed(i, k) for i, k in enumerate(drawn)))
                 two = await asyncio.gather(*(bayes(i) for i in range(n)))
@@ -122,7 +125,7 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
         routing, bayes = asyncio.run(run())
     p_value = two_samples(routing, bayes, chi2_contingency)
     # A planted error is seen: another mixture of the same groups.
-    wrong = routing[: n // 2] + [y for y in routing[n // 2 :] if y in set(routing[:200])]
+    wrong = [y for y, k in zip(routing, drawn, strict=True) if k == 2]
     assert two_samples(wrong, bayes, chi2_contingency) < 1e-4
     record_figure("bayes_and_routing_on_the_real_model", {
         "completions": n, "tokens": 2, "p_value": p_value, "different": len(set(routing)),

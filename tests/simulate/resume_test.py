@@ -15,6 +15,7 @@ import pytest
 
 from equipoise.cli.main import run
 from equipoise.errors import BadInput
+from equipoise.simulate.laws import PostLaws
 from equipoise.simulate.log import Log
 from equipoise.simulate.simulation import Setup, simulate
 from tests.simulate.simulation_test import gss, gss_game
@@ -31,6 +32,7 @@ posts_per_round = 4
 readers = 2
 replicates = 4
 """
+LAWS = PostLaws(("g",), ("q",), (("yes", "no"),), np.array([[[0.5, 0.5]]]))
 RESULTS = ("simulation.json", "groups.csv", "path.csv")
 
 
@@ -48,7 +50,7 @@ def bytes_of(out: Path) -> dict[str, bytes]:
     folder = out / "simulated"
     found = {name: (folder / name).read_bytes() for name in RESULTS}
     with sqlite3.connect(folder / "log.sqlite") as file:
-        for table in ("blocks", "path", "paid", "mixtures", "state"):
+        for table in ("blocks", "path", "paid", "mixtures", "posts", "state"):
             found[table] = repr(file.execute(f"SELECT * FROM {table}").fetchall()).encode()
     return found
 
@@ -125,15 +127,15 @@ def test_an_interruption_says_how_far_it_is(tmp_path: Path) -> None:
 
 def test_two_processes_do_not_write_one_log(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite"
-    with Log(path, "a", ["g"], ["x"]), pytest.raises(BadInput, match="another process"):
-        Log(path, "a", ["g"], ["x"])
+    with Log(path, "a", LAWS, ["x"]), pytest.raises(BadInput, match="another process"):
+        Log(path, "a", LAWS, ["x"])
 
 
 def test_a_file_that_is_no_log_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite"
     path.write_bytes(b"not a database at all, and longer than a header of one would be" * 40)
     with pytest.raises(BadInput, match="cannot be used as a log"):
-        Log(path, "a", ["g"], ["x"])
+        Log(path, "a", LAWS, ["x"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of this kind are POSIX")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -131,3 +132,19 @@ def test_the_noise_is_calibrated_against_the_process_itself(
         f"simulate.noise_calibration.{agents}", {"parts": 40, "holds": float(np.mean(hits))}
     )
     assert np.mean(hits) >= 0.85
+
+
+@pytest.mark.soak
+def test_what_a_round_costs(record_figure: Record) -> None:
+    """CPU seconds per 1,000 rounds of one replicate, from 10 to 10,000 agents; recorded only."""
+    cost = {}
+    for agents in (10, 100, 1000, 10_000):
+        one = world(7, agents=agents)
+        setup = Setup(one.game, one.panel, replicates=2)
+        society = setup.society(160)
+        state = society.begin()
+        society.advance(state, 2)
+        began = time.process_time()
+        society.advance(state, 20)
+        cost[str(agents)] = (time.process_time() - began) * 1000 / (20 * 2)
+    record_figure("simulate.cpu_seconds_per_1000_rounds", cost)

@@ -71,6 +71,17 @@ def test_a_wrong_prediction_falls_outside(wrong: str) -> None:
     assert before.against(eq.solve(game).profile.coverage) == "differs"
 
 
+def test_a_simulation_is_a_table_too() -> None:
+    found = lifted()
+    frame = found.to_frame()
+    assert len(frame) == len(found.rounds) * 3
+    one = frame[(frame["group"] == "liberal") & (frame["round"] == 4000)]
+    assert float(one["coverage"].iloc[0]) == found.path[-1, :, 0].mean()
+    html = found._repr_html_()
+    assert html.count("<tr>") == 7
+    assert "under the plan" in html
+
+
 def test_the_parts_of_a_difference_add_up() -> None:
     for phase in lifted().phases:
         total = sum(phase.why.values())
@@ -181,6 +192,22 @@ def test_a_plan_for_another_game_is_noticed() -> None:
 def test_what_is_no_plan_is_refused(data: Any, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         change_of(data, gss_game(), np.eye(3))
+
+
+def test_a_half_written_block_is_undone() -> None:
+    """An interruption inside a transaction: only the whole blocks count."""
+    from equipoise.simulate.log import Log
+
+    society = Setup(gss_game(), gss(), replicates=2, posts=2).society(160)
+    with Log(None, "k", society.laws, ["a"] * 4) as log:
+        state = society.begin()
+        log.keep(state, society.advance(state, 10), 0)
+        log._file.execute("BEGIN")
+        log._file.execute("UPDATE state SET round = 999")
+        log.undo()
+        kept = log.state()
+    assert kept is not None
+    assert kept.round == 10
 
 
 def test_what_the_loop_cannot_play_is_refused() -> None:

@@ -27,7 +27,7 @@ from equipoise.app.plans import levers_view, make_plan, opened_plan, plan_view
 from equipoise.app.settings import Settings
 from equipoise.app.source import Shelf, Source, open_anything
 from equipoise.app.uploads import Uploads
-from equipoise.app.views import equilibrium_view, opened_view
+from equipoise.app.views import Memory, equilibrium_view, opened_view
 from equipoise.equilibrium.outcome import Outcome
 from equipoise.equilibrium.solve import solve
 from equipoise.errors import BadInput
@@ -71,6 +71,7 @@ class Api:
         self._maps: OrderedDict[str, tuple[PhaseMap, list[Line]]] = OrderedDict()
         self._plans: OrderedDict[str, tuple[Source, Settings, Plan]] = OrderedDict()
         self._turns: OrderedDict[str, int] = OrderedDict()
+        self._memory = Memory()
         self._lock = threading.Lock()
         self._count = 0
 
@@ -114,13 +115,13 @@ class Api:
             **opened_view(source),
             "set": settings.to_dict(),
             "view": dict(view),
-            "equilibrium": equilibrium_view(source, settings, full=False),
+            "equilibrium": equilibrium_view(source, settings, full=False, memory=self._memory),
         }
 
     def solve(self, body: Body) -> dict[str, Any]:
         """Return the equilibrium at the settings; "full": also what takes longer than a frame."""
         source, settings = self._read(body)
-        return equilibrium_view(source, settings, full=bool(body.get("full")))
+        return equilibrium_view(source, settings, full=bool(body.get("full")), memory=self._memory)
 
     def map(self, body: Body) -> dict[str, Any]:
         """Return a phase map; a later question of the same tab makes it stop.
@@ -212,13 +213,16 @@ class Api:
         )
         return {"plan": self._keep(self._plans, (source, settings, plan)), **plan_view(plan)}
 
-    def apply(self, body: Body) -> dict[str, Any]:
-        """Open the game of a plan."""
-        name = body.get("plan")
+    def plan_of(self, name: Any) -> tuple[Source, Settings, Plan]:
+        """Return a plan that was found before, by its name."""
         found = self._plans.get(name) if isinstance(name, str) else None
         if found is None:
             raise BadInput("plan: it is not here any more; find it again")
-        source, settings, plan = found
+        return found
+
+    def apply(self, body: Body) -> dict[str, Any]:
+        """Open the game of a plan."""
+        source, settings, plan = self.plan_of(body.get("plan"))
         opened = self.shelf.put(opened_plan(source, settings, plan))
         return self._opened(opened, Settings(below=opened.below), {})
 

@@ -19,8 +19,10 @@ from equipoise.errors import BadInput, NotSolved
 from equipoise.estimate import percentile_interval
 from equipoise.game.gamefile import game_to_dict
 from equipoise.game.gamefile_text import to_json, to_toml
+from equipoise.inclusion.advice import UNITS, advice
 from equipoise.inclusion.exclusion import ExclusionReport
 from equipoise.inclusion.exclusion import exclusion as find_exclusion
+from equipoise.inclusion.lever_table import LeverTable
 from equipoise.report.map_files import cells_csv
 from equipoise.report.tables import neutral
 
@@ -36,6 +38,8 @@ KINDS = {
     "svg": "image/svg+xml",
     "png": "image/png",
 }
+MOST_PLANS = 8
+
 OFFERED = {
     "game": ("json", "toml"),
     "groups": ("csv",),
@@ -44,6 +48,7 @@ OFFERED = {
     "exclusion": ("svg", "png"),
     "map": ("csv", "svg", "png"),
     "panel": ("csv", "svg", "png"),
+    "plans": ("csv", "svg", "png"),
 }
 
 
@@ -54,8 +59,8 @@ def export(api: Api, body: Mapping[str, Any]) -> tuple[str, str, bytes]:
     ----------
     api : Api
     body : mapping
-        `source` and `set` as for every question; `what` and `kind`; for a map its name, for the
-        answers of people the question.
+        `source` and `set` as for every question; `what` and `kind`; for a map and for plans their
+        names, for the answers of people the question.
 
     Raises
     ------
@@ -71,6 +76,8 @@ def export(api: Api, body: Mapping[str, Any]) -> tuple[str, str, bytes]:
     settings = Settings.read(body.get("set") or {}, len(source.game.groups))
     if what == "map":
         content = _map(api, body, kind)
+    elif what == "plans":
+        content = _plans(api, body, kind)
     elif what == "game":
         game = game_to_dict(game_at_settings(source, settings))
         content = (to_json(game) if kind == "json" else to_toml(game)).encode()
@@ -86,6 +93,24 @@ def _map(api: Api, body: Mapping[str, Any], kind: str) -> bytes:
     if kind == "csv":
         return cells_csv(found).encode()
     return _figure("map", kind, lambda charts: charts.map(found))
+
+
+def _plans(api: Api, body: Mapping[str, Any], kind: str) -> bytes:
+    names = body.get("plans")
+    if not isinstance(names, list) or not 0 < len(names) <= MOST_PLANS:
+        raise BadInput("plans: there are none; find plans first")
+    plans = tuple(api.plan_of(name)[2] for name in names)
+    if kind != "csv":
+        table = LeverTable(plans[0].goal.words(plans[0].before.game), plans, ())
+        return _figure("plan", kind, lambda charts: charts.plan(table))
+    head = ["lever", "advice", "cost", "unit", "least", *plans[0].to_rows()[0]]
+    lines = (
+        [plan.lever.name, advice(plan), plan.cost, UNITS[plan.lever.name], plan.leastness.proved,
+         *row.values()]
+        for plan in plans
+        for row in plan.to_rows()
+    )  # fmt: skip
+    return _csv(head, lines)
 
 
 def _figure(what: str, kind: str, draw: Callable[[Any], Any]) -> bytes:

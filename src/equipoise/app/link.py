@@ -46,8 +46,11 @@ def write_link(source: Source, settings: Settings, view: Any) -> str:
         "set": settings.to_dict(),
         "view": view if _small(view) else {},
     }
-    game = game_to_dict(source.game)
-    whole = _packed({**data, "title": shortened(source.title, 120), "game": game})
+    game = source.game
+    if len(game.agents) * len(game.groups) > LONGEST:
+        return _packed(data)
+    title = shortened(source.title, 120)
+    whole = _packed({**data, "title": title, "game": game_to_dict(game)})
     return whole if len(whole) <= LONGEST else _packed(data)
 
 

@@ -15,7 +15,7 @@ from equipoise.app.settings import Settings, draws_at, game_at_settings
 from equipoise.app.source import Source
 from equipoise.display import shortened
 from equipoise.equilibrium.solve import solve
-from equipoise.errors import BadInput, EquipoiseError
+from equipoise.errors import BadInput, EquipoiseError, Infeasible
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.inclusion.map_axes import Axis, game_at
 from equipoise.inclusion.map_cells import family
@@ -39,6 +39,8 @@ Line = tuple[int, FloatArray]
 
 POINTS = 101
 FEWEST = 7
+MANY = 100_000
+"""Rows × groups of agents that differ above which no map is made here."""
 COARSE, COARSE_DRAWS = 41, 80
 """Points of an axis, and draws, behind the shading of a map."""
 COARSEST, COARSEST_DRAWS, LONGEST = 11, 40, 5.0
@@ -116,6 +118,8 @@ def make_map(
     ------
     Superseded
         `cancelled` said so.
+    Infeasible
+        Too many agents that differ.
     """
     game = game_at_settings(source, settings)
 
@@ -125,6 +129,11 @@ def make_map(
 
     points, refine = POINTS, 0
     if family(game) is None:
+        if len(game.agents) * len(game.groups) > MANY:
+            raise Infeasible(
+                f"A map of {len(game.agents):,} agents that differ takes too long here; make it "
+                "with `equipoise map`."
+            )
         points = _affordable(game)
         if fine:
             # Refining needs a grid of 2^r steps.

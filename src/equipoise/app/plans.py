@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from equipoise.app.settings import Settings, draws_at, game_at_settings
-from equipoise.app.source import Source
+from equipoise.app.source import Source, source_key
 from equipoise.display import shortened
 from equipoise.errors import BadInput
 from equipoise.game.alignment_game import AlignmentGame
-from equipoise.game.gamefile import drawn_games, game_to_dict
-from equipoise.game.gamefile_text import to_json
+from equipoise.game.gamefile import drawn_games
 from equipoise.inclusion.advice import UNITS, advice
 from equipoise.inclusion.goals import Goal
 from equipoise.inclusion.lever import Lever
@@ -115,11 +113,10 @@ def opened_plan(source: Source, settings: Settings, plan: Plan) -> Source:
     moved = {"anchors": "consistency.anchor", "audience": "attractiveness.values"}
     if plan.lever.name in moved:
         kept.pop(moved[plan.lever.name], None)
-    text = to_json(game_to_dict(game)) + source.key
     same_public = settings.shares is None
     return dataclasses.replace(
         source,
-        key=hashlib.sha256(text.encode()).hexdigest()[:16],
+        key=source_key(game, source.key),
         title=f"{source.title.partition(' + plan: ')[0]} + plan: {LEVERS[plan.lever.name]}",
         game=game,
         draws=kept,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import threading
 from collections import OrderedDict
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from equipoise.errors import BadInput
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.catalog import entry
-from equipoise.game.gamefile import game_from_dict, game_to_dict, load_draws, load_game
+from equipoise.game.gamefile import game_from_dict, load_draws, load_game
 from equipoise.game.gamefile_sections import at_field
-from equipoise.game.gamefile_text import parse, read_text, to_json
+from equipoise.game.gamefile_text import parse, read_text
+from equipoise.game.network import Network
 from equipoise.panels.answers import AnswerTable
 from equipoise.study.drawn_file import FileSource
 from equipoise.study.draws import open_source
@@ -27,7 +29,15 @@ from equipoise.study.file_models import StudyModel
 from equipoise.study.people import PanelSource
 from equipoise.study.study_file import read_study, study_from_dict
 
-__all__ = ["EXAMPLE", "Shelf", "Source", "open_anything", "open_game_text", "open_panel_table"]
+__all__ = [
+    "EXAMPLE",
+    "Shelf",
+    "Source",
+    "open_anything",
+    "open_game_text",
+    "open_panel_table",
+    "source_key",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -67,6 +77,8 @@ class Source:
         Who was asked and on which terms, as plain values.
     goal : float
         Floor of plans to begin with, as a fraction of each group's share.
+    note : str
+        What whoever opened it has to know.
     """
 
     key: str
@@ -80,6 +92,7 @@ class Source:
     below: float = 0.0
     about: Mapping[str, Any] = field(default_factory=dict)
     goal: float = 0.1
+    note: str = ""
 
 
 def open_anything(path: Path | None) -> Source:
@@ -101,7 +114,7 @@ def open_anything(path: Path | None) -> Source:
                 "--out` wrote, a study file or a game file"
             )
         path = path / "study.toml"
-    if path.suffix.lower() == ".toml" and "groups" not in _tables(path):
+    if path.suffix.lower() == ".toml" and {"panel", "game"} & set(_tables(path)):
         study = read_study(path)
         with at_field(path.name):
             return _of_study(study, path.parent)
@@ -150,7 +163,7 @@ def _of_panel(found: PanelSource, title: str, goal: float) -> Source:
     if study.game.anchor == "shares":
         chunk["anchor"] = drawn.shares[:, None]
     return Source(
-        _key(game, found.digest),
+        source_key(game, found.digest),
         title,
         game,
         draws=found.map_draws(chunk, game),
@@ -174,13 +187,23 @@ def _of_game(
     digest = hashlib.sha256()
     for name in sorted(draws):
         digest.update(name.encode() + np.ascontiguousarray(draws[name]).tobytes())
-    key = _key(game, digest.hexdigest() if draws else "")
+    key = source_key(game, digest.hexdigest() if draws else "")
     return Source(key, title, game, draws=draws, below=below, goal=goal)
 
 
-def _key(game: AlignmentGame, more: str) -> str:
-    text = to_json(game_to_dict(game)) + more
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def source_key(game: AlignmentGame, more: str) -> str:
+    """Return a name of a game's content, without writing a million agents as text."""
+    digest = hashlib.sha256(more.encode())
+    digest.update(repr((game.groups.labels, game.agents.names, game.agents.total)).encode())
+    digest.update(game.groups.shares.tobytes() + game.agents.counts.tobytes())
+    for term in game.terms:
+        digest.update(term.field.encode() + type(term).__name__.encode())
+        for name, value in vars(term).items():
+            if isinstance(value, Network):
+                value = np.column_stack(value.edges())
+            digest.update(name.encode())
+            digest.update(b"-" if value is None else np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def open_game_text(text: str, kind: str, title: str) -> Source:
@@ -194,7 +217,13 @@ def open_game_text(text: str, kind: str, title: str) -> Source:
         Its name, as it begins the sentences about it.
     """
     with at_field(title):
-        return _of_game(game_from_dict(parse(text, kind), folder=None), title, {})
+        data = parse(text, kind)
+        game = game_from_dict(data, folder=None)
+    opened = _of_game(game, title, {})
+    if data.get("draws") is not None:
+        note = "its joint draws lie in another file and stay out; `equipoise app FILE` reads them"
+        opened = dataclasses.replace(opened, note=f"{title}: {note}")
+    return opened
 
 
 def open_panel_table(panel: Mapping[str, Any], folder: Path, title: str) -> Source:

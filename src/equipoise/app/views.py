@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.app.critical import critical_view
 from equipoise.app.settings import Settings, draws_at, game_at_settings
-from equipoise.app.source import DRAWS, Source
+from equipoise.app.source import DRAWS, KEPT, Source
 from equipoise.app.uncertainty import Drawn, outcomes
 from equipoise.display import shortened
 from equipoise.equilibrium.outcome import Equilibrium, Outcome
@@ -18,6 +18,7 @@ from equipoise.equilibrium.solve import solve
 from equipoise.errors import NotSolved
 from equipoise.estimate import percentile_interval
 from equipoise.game.alignment_game import AlignmentGame
+from equipoise.game.profile import Profile
 from equipoise.game.terms import (
     Attractiveness,
     Consistency,
@@ -26,24 +27,46 @@ from equipoise.game.terms import (
     Subsidy,
     Variety,
 )
+from equipoise.inclusion.critical import critical_ratio
 from equipoise.inclusion.exclusion import SURE, exclusion, unserved
 from equipoise.report.palette import group_colors
 from equipoise.report.phrases import equilibria, label, listed
 from equipoise.report.tables import percent
 
-__all__ = ["equilibrium_view", "finite", "opened_view", "solved"]
+__all__ = ["Memory", "equilibrium_view", "finite", "opened_view", "solved"]
 
 FloatArray = NDArray[np.float64]
 
 BARS = 24
 """Up to so many rows every agent has a bar; beyond, the page draws how weights are distributed."""
 
-POINTS = 2_000
+POINTS = 1_000
 """Most agents and draws that are points of a ternary plot."""
+
+FEW_ROWS = 200
+"""Up to so many rows an equilibrium is found afresh in no time."""
 
 CLOUD = 200
 BINS = 40
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+
+@final
+class Memory:
+    """The last equilibrium of each source; a guess, never an answer."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Profile] = {}
+
+    def get(self, key: str) -> Profile | None:
+        """Return what was put last."""
+        return self._kept.get(key)
+
+    def put(self, key: str, profile: Profile) -> None:
+        """Keep one; of a few sources only."""
+        if len(self._kept) > KEPT:
+            self._kept.clear()
+        self._kept[key] = profile
 
 
 def opened_view(source: Source) -> dict[str, Any]:
@@ -66,6 +89,7 @@ def opened_view(source: Source) -> dict[str, Any]:
         "appeal_follows": source.answers is not None,
         "people": _people(source),
         "goal": source.goal,
+        "note": shortened(source.note, 300),
     }
 
 
@@ -93,7 +117,8 @@ def _sliders(game: AlignmentGame) -> list[dict[str, Any]]:
     beta = 1.0 if held is None else mean(held)
     if drawn is not None:
         top = _nice(5.0 * max(mean(drawn), beta if mean(drawn) == 0 else 0.0))
-        out.append(_slider("attractiveness", "α", mean(drawn), 0.0, top))
+        made = _slider("attractiveness", "α", mean(drawn), 0.0, top)
+        out.append({**made, "map_high": max(top, _reach(drawn, held, beta))})
     if held is not None:
         out.append(_slider("consistency", "β", beta, 0.0, _nice(5.0 * max(beta, 0.2))))
     if total > 1:
@@ -108,6 +133,15 @@ def _sliders(game: AlignmentGame) -> list[dict[str, Any]]:
     if own is not None:
         out.append(_slider("variety", "ρ", mean(own), 0.0, _nice(5.0 * max(mean(own), 0.2))))
     return out
+
+
+def _reach(drawn: Attractiveness, held: Consistency | KLConsistency | None, beta: float) -> float:
+    """Return an attractiveness at which the second group has dropped out, where R6 says so."""
+    if not isinstance(held, Consistency) or drawn.values.ndim > 1 or held.anchor.ndim > 1:
+        return 0.0
+    least = np.sort(critical_ratio(drawn.values, held.anchor))
+    known = least[np.isfinite(least)][:2]
+    return _nice(1.2 * beta * float(known[-1])) if known.size and known[-1] > 0 else 0.0
 
 
 def _slider(name: str, sign: str, value: float, low: float, high: float) -> dict[str, Any]:
@@ -144,12 +178,29 @@ def _people(source: Source) -> dict[str, Any] | None:
     }
 
 
-def solved(source: Source, settings: Settings, *, starts: int | None) -> Equilibrium:
-    """Return the equilibrium at these settings, certified or with the outcome that says why not."""
-    return solve(game_at_settings(source, settings), starts=starts, on_failure="return")
+def solved(
+    source: Source, settings: Settings, *, starts: int | None, near: Profile | None = None
+) -> Equilibrium:
+    """Return the equilibrium at these settings, certified or with the outcome that says why not.
+
+    Parameters
+    ----------
+    source, settings
+    starts : int or None
+        As for `solve`.
+    near : Profile, optional
+        The equilibrium a moment ago: a first guess for games of many agents.
+    """
+    game = game_at_settings(source, settings)
+    start = None
+    if near is not None and len(near) == len(game.agents) > FEW_ROWS:
+        start = game.profile(near.array)
+    return solve(game, starts=starts, start=start, on_failure="return")
 
 
-def equilibrium_view(source: Source, settings: Settings, *, full: bool) -> dict[str, Any]:
+def equilibrium_view(
+    source: Source, settings: Settings, *, full: bool, memory: Memory | None = None
+) -> dict[str, Any]:
     """Return the equilibrium at these settings.
 
     Parameters
@@ -159,8 +210,13 @@ def equilibrium_view(source: Source, settings: Settings, *, full: bool) -> dict[
     full : bool
         Also what takes longer than a frame: margins, other equilibria, draws of agents that
         differ. Without it the page is drawn while a slider moves.
+    memory : Memory, optional
+        Where the last equilibrium of each source is kept as a first guess.
     """
-    found = solved(source, settings, starts=None if full else 0)
+    near = None if full or memory is None else memory.get(source.key)
+    found = solved(source, settings, starts=None if full else 0, near=near)
+    if memory is not None and found.outcome is Outcome.solved:
+        memory.put(source.key, found.profile)
     game, profile = found.game, found.profile
     out: dict[str, Any] = {
         "full": full,

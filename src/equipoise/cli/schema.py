@@ -1,4 +1,4 @@
-"""`equipoise schema game|study`: the JSON Schema of a file, for editors and other programs."""
+"""`equipoise schema KIND`: the JSON Schema of a file, for editors and other programs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from equipoise.errors import BadInput, nearest
 
 __all__ = ["schema"]
 
+KINDS = ("game", "study", "plan", "realisation")
+
 
 def schema(
     context: typer.Context,
-    kind: Annotated[str, typer.Argument(help="game or study.")],
+    kind: Annotated[str, typer.Argument(help="game, study, plan or realisation.")],
     *,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -32,9 +34,15 @@ def schema(
 
             data = study.schema()
         case "plan":
-            raise BadInput("schema: a plan has no schema in this version; write game or study")
+            from equipoise.realise import targets
+
+            data = targets.schema()
+        case "realisation":
+            from equipoise.realise import realisation_file
+
+            data = realisation_file.schema()
         case _:
-            raise BadInput(f'schema: there is no "{kind}"; {nearest(kind, ["game", "study"])}')
+            raise BadInput(f'schema: there is no "{kind}"; {nearest(kind, KINDS)}')
     if settings.json:
         say_json(data)
     else:

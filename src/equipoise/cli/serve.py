@@ -74,6 +74,10 @@ def serve(
     hide_group: Annotated[
         bool, typer.Option("--hide-group", help="No X-Equipoise-Group in replies.")
     ] = False,
+    per_response: Annotated[
+        bool,
+        typer.Option("--per-response", help="Draw the group for every turn, not once for all."),
+    ] = False,
     max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request.")] = 4 * 2**20,
     timeout: Annotated[float, typer.Option(help="Seconds the upstream may take.")] = 600.0,
     at_once: Annotated[int, typer.Option(min=1, help="Requests in flight; more get 503.")] = 1000,
@@ -108,8 +112,9 @@ def serve(
     if upstream == "local" and (upstream_key_env or flavour != "other"):
         raise BadInput("--upstream local: it takes no --upstream-key-env and no --flavour")
     given = GatewaySettings(
-        settings.seed or 0, key_env, max_body, at_once, show_group=not hide_group
-    )
+        settings.seed or 0, key_env, max_body, at_once,
+        show_group=not hide_group, sticky=not per_response,
+    )  # fmt: skip
 
     def ended(report: dict[str, Any]) -> None:
         if settings.json:

@@ -17,6 +17,7 @@ from equipoise.equilibrium import (
     network,
 )
 from equipoise.equilibrium.few import few_agents
+from equipoise.equilibrium.mean_field_kl import solve_kl
 from equipoise.equilibrium.solvers import (
     AnyOf,
     ClosedForm,
@@ -65,6 +66,12 @@ def attempts(game: AlignmentGame, solver: AnyOf | None, start: Profile | None) -
         yield from _closed(game, form)
     if form is not None:
         yield from _affine(game, form, solver, start)
+    elif solver is None or isinstance(solver, MeanFieldNewton):
+        newton = solve_kl(game, None if start is None else start.array)
+        if newton is not None:
+            reason = "KL consistency, and everybody meets everybody"
+            begin = "equal weights" if start is None else "given profile"
+            yield _attempt(game, newton, "mean-field Newton (R8, R10)", reason, begin)
     if solver is None or isinstance(solver, InteriorPoint):
         yield from _interior(game, solver, start)
 

@@ -70,9 +70,11 @@ class Served:
 
     targets: Targets
     revision: int = 1
+    agents: frozenset[str] = field(init=False, repr=False)
     steps: dict[tuple[str, str], tuple[list[float], list[str]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "agents", frozenset(self.targets.agents))
         steps = {}
         for topic in ("", *self.targets.topics):
             rows = self.targets.topics[topic] if topic else self.targets.mixtures

@@ -57,6 +57,9 @@ class GatewaySettings:
         Requests in flight; more are told to come back.
     show_group : bool
         Whether the reply's headers say which group was drawn.
+    sticky : bool
+        One draw a conversation; else one a response, and "conversation" means a response in
+        counts, traces and headers.
     """
 
     seed: int = 0
@@ -64,6 +67,7 @@ class GatewaySettings:
     max_body: int = 4 * 2**20
     at_once: int = 1000
     show_group: bool = True
+    sticky: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63 or self.max_body < 1 or self.at_once < 1:
@@ -157,9 +161,13 @@ class Gateway:
             raise Refused(400, "personas need messages; use /v1/chat/completions", "no_persona")
         body = await read_body(receive, self.settings.max_body)
         served = self.served
-        asked = read_request(body, headers, served.targets.agents, chat=chat)
+        asked = read_request(body, headers, served, chat=chat)
         topic = served.topic(asked.topic)
-        key = conversation_key(asked.agent, asked.conversation)
+        unit = asked.conversation
+        if not self.settings.sticky:
+            # Each turn is a draw of its own; asked again, it is the same one.
+            unit += b"#%d" % len(asked.data.get("messages", ()))
+        key = conversation_key(asked.agent, unit)
         group = served.group(asked.agent, topic, uniform(self.settings.seed, key))
         self.tally.drew(served, asked.agent, topic, group, key)
         started.trace = self._headers(served, group, topic, key)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from equipoise.display import shortened
 from equipoise.errors import nearest
+
+if TYPE_CHECKING:
+    from equipoise.realise.draws import Served
 
 __all__ = ["Asked", "Refused", "error_body", "error_event", "read_request", "refused_text"]
 
@@ -111,7 +114,7 @@ class Asked:
     stream: bool
 
 
-def read_request(body: bytes, headers: dict[bytes, bytes], agents: Any, *, chat: bool) -> Asked:
+def read_request(body: bytes, headers: dict[bytes, bytes], served: Served, *, chat: bool) -> Asked:
     """Read a client's request.
 
     Parameters
@@ -120,8 +123,8 @@ def read_request(body: bytes, headers: dict[bytes, bytes], agents: Any, *, chat:
         JSON.
     headers : dict
         Lower-case names; `x-conversation-id` and `x-equipoise-topic` are looked at.
-    agents : collection of str
-        Who is served.
+    served : Served
+        Which agents there are.
     chat : bool
         Whether messages or a prompt are expected.
 
@@ -141,8 +144,9 @@ def read_request(body: bytes, headers: dict[bytes, bytes], agents: Any, *, chat:
     agent = data.get("model")
     if not isinstance(agent, str) or not agent:
         raise Refused(400, 'model is not given; name an agent, e.g. {"model": "…"}', "no_model")
-    if agent not in agents:
-        named = [shortened(a) for a in list(agents)[:NAMED]]
+    if agent not in served.agents:
+        agents = served.targets.agents
+        named = [shortened(a) for a in agents[:NAMED]]
         more = f" (and {len(agents) - NAMED} more)" if len(agents) > NAMED else ""
         raise Refused(
             404,

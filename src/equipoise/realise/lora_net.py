@@ -23,6 +23,7 @@ from equipoise.realise.tree_attention import NAME, Layout, register
 __all__ = ["MODULES", "LoraNet", "LoraShape", "need_training"]
 
 Arrays = dict[str, NDArray[np.float32]]
+Blocks = Sequence[Sequence[Sequence[int]]]
 
 MODULES = ("q_proj", "v_proj", "gate_proj", "up_proj", "down_proj")
 """Layers that get an adapter, by their names in `transformers`' Llama models."""
@@ -45,15 +46,20 @@ def need_training() -> None:
 @final
 @dataclass(frozen=True)
 class LoraShape:
-    """The form of an adapter: an update of rank `rank`, scaled by alpha / rank."""
+    """The form of an adapter: an update of rank `rank`, scaled by alpha / rank.
+
+    Layers below `first_layer` get none: what they make of a prompt is the same at every step and
+    is computed once.
+    """
 
     rank: int = 8
     alpha: float = 16.0
     modules: tuple[str, ...] = MODULES
+    first_layer: int = 18
 
     def __post_init__(self) -> None:
-        if not 1 <= self.rank <= 256 or not self.alpha > 0.0:
-            raise BadInput("lora: rank lies between 1 and 256, alpha above 0")
+        if not 1 <= self.rank <= 256 or not self.alpha > 0.0 or self.first_layer < 0:
+            raise BadInput("lora: rank lies between 1 and 256, alpha above 0, layers from 0")
         strange = set(self.modules) - {*MODULES, "k_proj", "o_proj"}
         if strange or not self.modules:
             raise BadInput(f"lora: modules are among {', '.join(MODULES)}, k_proj, o_proj")
@@ -93,16 +99,21 @@ class LoraNet:
         for name in ("quantization_config",):
             if hasattr(model.config, name):
                 delattr(model.config, name)
+        layers = int(model.config.num_hidden_layers)
+        if shape.first_layer >= layers:
+            raise BadInput(f"lora: the model has {layers} layers; first_layer lies below")
         config = peft.LoraConfig(
             r=shape.rank,
             lora_alpha=shape.alpha,
             target_modules=list(shape.modules),
+            layers_to_transform=list(range(shape.first_layer, layers)),
             task_type="CAUSAL_LM",
         )
         register()
         model.set_attn_implementation(NAME)
         self.model = peft.get_peft_model(model, config)
         self._inner = self.model.base_model.model
+        self._below: dict[tuple[int, ...], Any] = {}
         self._weights = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         if self.precision == "bfloat16":
             # Only what is multiplied: what layers add up stays in float32, or their small
@@ -167,30 +178,81 @@ class LoraNet:
             found.append(int(tokens[0]))
         return found
 
-    def logprobs(self, tree: PromptTree) -> Any:
-        """Return log-probabilities over the vocabulary after each prompt, (prompts, V) tensor."""
+    def logprobs(self, blocks: Blocks, *, keep: bool = True) -> Any:
+        """Return log-probabilities over the vocabulary after each prompt, (prompts, V) tensor.
+
+        Parameters
+        ----------
+        blocks : sequence of blocks of prompts
+            As `PromptTree.of` takes them.
+        keep : bool
+            Keep what the layers without adapter make of these prompts for the next time.
+        """
         import torch
         from peft.helpers import disable_input_dtype_casting
 
         half = self.precision == "bfloat16"
+        tree = PromptTree.of(blocks)
         layout = Layout(tree, torch.bfloat16 if half else torch.float32)
         with (
             torch.autocast("cpu", dtype=torch.bfloat16, enabled=half),
             disable_input_dtype_casting(self.model, active=half),
         ):
-            seen = self._inner.model(
-                input_ids=layout.tokens,
-                # Four axes: it is taken as it is, and the attention has its own.
-                attention_mask=torch.zeros((1, 1, 1, 1)),
-                position_ids=layout.positions,
-                use_cache=False,
-                prompt_tree=layout,
-            ).last_hidden_state[0]
-            logits = self._inner.lm_head(seen[layout.ends])
+            seen = self._lower(blocks, tree, layout, keep=keep)
+            seen = self._through(seen, layout, self.shape.first_layer, None)
+            seen = self._inner.model.norm(seen[0, layout.ends])
+            logits = self._inner.lm_head(seen)
         return torch.log_softmax(logits.float(), dim=-1)
 
+    def remember(self, blocks: Blocks, *, at_once: int = 6) -> None:
+        """Compute what the layers without adapter make of these prompts.
+
+        Always in the same company: sums are rounded a little differently beside other prompts, and
+        a run that goes on must have the numbers of one that was never stopped.
+        """
+        import torch
+
+        self._below = {}
+        with torch.no_grad():
+            for i in range(0, len(blocks), at_once):
+                self.logprobs(blocks[i : i + at_once])
+
+    def _through(self, seen: Any, layout: Layout, first: int, last: int | None) -> Any:
+        """Send hidden states (1, nodes, width) through some of the layers."""
+        inner = self._inner.model
+        turned = inner.rotary_emb(seen, layout.positions)
+        for layer in inner.layers[first:last]:
+            seen = layer(
+                seen,
+                attention_mask=None,
+                position_ids=layout.positions,
+                use_cache=False,
+                position_embeddings=turned,
+                prompt_tree=layout,
+            )
+        return seen
+
+    def _lower(self, blocks: Blocks, tree: PromptTree, layout: Layout, *, keep: bool) -> Any:
+        """Return what the layers without adapter make of the nodes, computed once a prompt."""
+        import torch
+
+        prompts = [tuple(prompt) for block in blocks for prompt in block]
+        if any(prompt not in self._below for prompt in prompts):
+            with torch.no_grad():
+                seen = self._inner.model.embed_tokens(layout.tokens)
+                seen = self._through(seen, layout, 0, self.shape.first_layer)
+            if keep:
+                for i, prompt in enumerate(prompts):
+                    self._below[prompt] = seen[0, torch.from_numpy(tree.path(i))]
+            return seen
+        start = np.cumsum([0, *map(len, prompts)])[:-1]
+        inside = start[tree.owners] + tree.depths
+        rows = np.concatenate([np.arange(tree.prefix.size), inside.ravel()])
+        every = torch.cat([self._below[prompt] for prompt in prompts])
+        return every[torch.from_numpy(rows)][None]
+
     def letter_probabilities(
-        self, blocks: Sequence[Sequence[Sequence[int]]], options: int, *, at_once: int = 6
+        self, blocks: Blocks, options: int, *, at_once: int = 6
     ) -> NDArray[np.float64]:
         """Return the probability of each letter after each prompt, (prompts, options).
 
@@ -206,10 +268,10 @@ class LoraNet:
 
         letters = self.letters(options)
         parts = []
-        with torch.inference_mode():
+        with torch.no_grad():
             for i in range(0, len(blocks), at_once):
-                tree = PromptTree.of(blocks[i : i + at_once])
-                parts.append(self.logprobs(tree)[:, letters].exp().double().numpy())
+                found = self.logprobs(blocks[i : i + at_once])
+                parts.append(found[:, letters].exp().double().numpy())
         return np.concatenate(parts)
 
     def perplexity(self, text: str) -> float:
@@ -220,9 +282,9 @@ class LoraNet:
         if len(tokens) < 2:
             raise BadInput("perplexity: the text has fewer than two tokens")
         # A prompt ends at each of its tokens: the tree of all beginnings is the text itself.
-        tree = PromptTree.of([[tokens[:i] for i in range(1, len(tokens))]])
-        with torch.inference_mode():
-            logs = self.logprobs(tree)
+        beginnings = [[tokens[:i] for i in range(1, len(tokens))]]
+        with torch.no_grad():
+            logs = self.logprobs(beginnings, keep=False)
         return float(torch.exp(-logs[range(len(tokens) - 1), tokens[1:]].double().mean()))
 
 

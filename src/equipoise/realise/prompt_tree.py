@@ -40,6 +40,8 @@ class PromptTree:
         Which node (row) attends to which (column) of its block: itself and its ancestors.
     ends : (prompts,) array of int
         The node each prompt ends at: a position in prefix and blocks, one after another.
+    owners : (B, L) array of int
+        The first prompt each node belongs to; of padding, the first of its block.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class PromptTree:
     depths: IntArray
     sees: NDArray[np.bool_]
     ends: IntArray
+    owners: IntArray
 
     @classmethod
     def of(cls, blocks: Sequence[Sequence[Tokens]]) -> PromptTree:
@@ -70,18 +73,29 @@ class PromptTree:
         sees = np.zeros((*sizes, length), dtype=bool)
         sees[:, np.arange(length), np.arange(length)] = True
         ends: list[int] = []
+        owners = np.zeros(sizes, dtype=np.int64)
         for i, (nodes, parents, last) in enumerate(found):
             tokens[i, : len(nodes)] = nodes
+            owners[i] = len(ends)
             for node, parent in enumerate(parents):
                 if parent >= 0:
                     sees[i, node] |= sees[i, parent]
                     depths[i, node] = depths[i, parent] + 1
+            for number in reversed(range(len(last))):
+                owners[i, sees[i, last[number]]] = len(ends) + number
             ends += [shared + i * length + node for node in last]
         prefix = np.array(every[0][:shared], dtype=np.int64)
-        return cls(prefix, tokens, depths, sees, np.array(ends))
+        return cls(prefix, tokens, depths, sees, np.array(ends), owners)
 
     def __len__(self) -> int:
         return self.prefix.size + self.tokens.size
+
+    def path(self, prompt: int) -> IntArray:
+        """Return the nodes of a prompt, from its first token to its last."""
+        p, length = self.prefix.size, self.tokens.shape[1]
+        block, node = divmod(int(self.ends[prompt]) - p, length)
+        inside = p + block * length + np.flatnonzero(self.sees[block, node])
+        return np.concatenate([np.arange(p), inside])
 
     @property
     def sequence(self) -> IntArray:

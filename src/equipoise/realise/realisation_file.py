@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
 
 from equipoise.display import shortened
 from equipoise.errors import BadInput, nearest
 
-__all__ = ["GroupRoute", "Routes", "read_realisation"]
+__all__ = ["GroupRoute", "Routes", "read_realisation", "schema"]
 
 MOST_BYTES = 2**20
 MOST_TEXT = 20_000
@@ -110,7 +110,11 @@ def _text(value: Any) -> Any:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text)]
+Text = Annotated[
+    str,
+    BeforeValidator(_text),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MOST_TEXT}),
+]
 
 
 class _Group(BaseModel):
@@ -172,6 +176,17 @@ def read_realisation(path: str | Path) -> Routes:
         {label: _route(label, one, file.model, folder) for label, one in file.groups.items()},
         folder,
     )
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a realisation file.
+
+    Examples
+    --------
+    >>> sorted(schema()["properties"])
+    ['groups', 'model']
+    """
+    return {"title": "equipoise realisation", **_File.model_json_schema()}
 
 
 def _route(label: str, one: _Group, common: str | None, folder: Path) -> GroupRoute:

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import BadInput, MissingExtra
+from equipoise.errors import BadInput, MissingExtra, nearest
 from equipoise.llm.addresses import checked_url
 from equipoise.llm.models import known_models, local_server
+from equipoise.llm.spoken import FLAVOURS
 from equipoise.realise.realisation_file import GroupRoute, Routes
 from equipoise.realise.upstream import Destination
 
@@ -48,6 +49,8 @@ def remote_destinations(
     BadInput
         An address that cannot be used.
     """
+    if flavour not in FLAVOURS:
+        raise BadInput(f'flavour: there is no "{flavour}"; {nearest(flavour, FLAVOURS)}')
     url = address.rstrip("/")
     url = url if checked_url(url, with_key=bool(key_env)).path else f"{url}/v1"
     order = list(routes.adapters)

@@ -31,6 +31,10 @@ class TrainSettings:
         Of every group, after the common start.
     common : int
         Steps taught the whole public's answers first; every group goes on from there. 0: none.
+    sharp : float
+        The common start is taught the public's shares to this power, divided by their sum: which
+        answer goes with which question is then learnt from far fewer steps, and how many people
+        give it afterwards, group by group.
     orders : int
         Orders of the options, as `Questionnaire` takes them.
     system : str
@@ -49,7 +53,8 @@ class TrainSettings:
 
     shape: LoraShape = field(default_factory=LoraShape)
     schedule: Schedule = field(default_factory=Schedule)
-    common: int = 60
+    common: int = 160
+    sharp: float = 3.0
     orders: int = 6
     system: str = YOURSELF
     held_out_people: float = 0.3
@@ -61,6 +66,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if not 0.0 < self.held_out_people < 1.0:
             raise BadInput("held-out people: write a share between 0 and 1, like 0.3")
+        if not self.sharp > 0.0:
+            raise BadInput("sharp: a power above 0 is needed; 1 teaches the public as it is")
         if self.common < 0 or self.seed < 0 or self.threads < 0:
             raise BadInput("common steps, seed and threads are at least 0")
         if self.precision not in ("auto", "bfloat16", "float32"):

@@ -228,8 +228,8 @@ def _all_trained(
     if settings.common:
         plan = dataclasses.replace(settings.schedule, steps=settings.common)
         out[PUBLIC] = train_adapter(
-            net, lesson.task, lesson.public, plan, seed=settings.seed, folder=state,
-            name="0-public", digest=digest, progress=progress,
+            net, lesson.task, sharpened(lesson.public, settings.sharp), plan, seed=settings.seed,
+            folder=state, name="0-public", digest=digest, progress=progress,
         )  # fmt: skip
         start = out[PUBLIC].state
     for k, group in enumerate(lesson.groups):
@@ -239,6 +239,18 @@ def _all_trained(
             start=start, progress=progress,
         )  # fmt: skip
     return out
+
+
+def sharpened(shares: FloatArray, power: float) -> FloatArray:
+    """Return shares (..., C) to a power, divided by their sum.
+
+    Examples
+    --------
+    >>> sharpened(np.array([0.25, 0.75, 0.0]), 2.0).tolist()
+    [0.1, 0.9, 0.0]
+    """
+    raised = shares**power
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
 NEUTRAL = (

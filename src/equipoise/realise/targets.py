@@ -21,7 +21,7 @@ from equipoise.display import shortened
 from equipoise.errors import BadInput, nearest
 from equipoise.game.agents import Agents
 
-__all__ = ["Targets", "read_targets", "targets_from"]
+__all__ = ["Targets", "read_targets", "schema", "targets_from"]
 
 FloatArray = NDArray[np.float64]
 
@@ -139,6 +139,8 @@ def targets_from(content: bytes) -> Targets:
         raise BadInput("it is not JSON; write what equipoise steer --json printed") from None
     if not isinstance(data, dict):
         raise BadInput("it is not a JSON object; write what equipoise steer --json printed")
+    if "plans" in data and "agents" not in data:
+        raise BadInput("it holds the plans of all levers; print one with steer --lever NAME --json")
     steered = "after" in data
     side = data["after"] if steered else data
     if not isinstance(side, dict):
@@ -156,6 +158,49 @@ def targets_from(content: bytes) -> Targets:
         raise BadInput("topics: write an object, topic -> rows like those of profile")
     digest = hashlib.sha256(content).hexdigest()
     return Targets(groups, agents, rows, given, digest)  # type: ignore[arg-type]  # made arrays there
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the part of a plan that is served; other keys are let stand.
+
+    Examples
+    --------
+    >>> schema()["required"]
+    ['groups', 'agents']
+    """
+    label = {"type": "string", "minLength": 1}
+    rows = {
+        "type": "array",
+        "minItems": 1,
+        "items": {"type": "array", "items": {"type": "number", "minimum": -SLACK}},
+        "description": "a mixture over the groups per agent, each summing to 1",
+    }
+    side = {"type": "object", "required": ["profile"], "properties": {"profile": rows}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "equipoise plan",
+        "type": "object",
+        "required": ["groups", "agents"],
+        "anyOf": [{"required": ["profile"]}, {"required": ["after"]}],
+        "properties": {
+            "groups": {"type": "array", "items": label, "minItems": 1, "uniqueItems": True},
+            "agents": {
+                "description": "labels, a number, or types with counts",
+                "anyOf": [
+                    {"type": "array", "items": label, "minItems": 1, "uniqueItems": True},
+                    {"type": "integer", "minimum": 1, "maximum": MOST_AGENTS},
+                    {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
+                ],
+            },
+            "profile": rows,
+            "after": {**side, "description": "of a steering plan: what is served"},
+            "topics": {
+                "type": "object",
+                "additionalProperties": rows,
+                "description": "topic -> a profile used for requests on it",
+            },
+        },
+    }
 
 
 def _labels(data: dict[str, Any], key: str) -> tuple[str, ...]:

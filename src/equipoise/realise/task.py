@@ -86,18 +86,21 @@ class AnswerTask:
         np.add.at(out, (self.question[rows], self.orders[rows, columns]), shares[rows, columns])
         return np.asarray(out / np.bincount(self.question)[:, None])
 
-    def batch(self, step: int, seed: int, wanted: int, most: int) -> IntArray:
-        """Return the prompts of one step: of every question taught some orders, both ways round.
+    def batch(self, step: int, seed: int, squares: int, most: int) -> IntArray:
+        """Return the prompts of one step: whole squares of orders of some questions.
+
+        In a whole square every option stands in every position once: what a model likes by
+        position alone then pulls no way, and does not drown what is to be learnt.
 
         Parameters
         ----------
         step, seed : int
             The batch is a function of the two and of nothing else: a run that was killed goes on
             with the same batches.
-        wanted : int
-            Prompts a question.
+        squares : int
+            Squares a question, at most all it has.
         most : int
-            Questions a step; all of them, in turn, where there are more.
+            Questions a step; where there are more, all are asked in turn.
         """
         rng = np.random.default_rng([seed, step])
         chosen = np.array(self.trained)
@@ -105,14 +108,16 @@ class AnswerTask:
             # Whole rounds: every question is seen equally often.
             per_round = -(-chosen.size // most)
             deck = np.random.default_rng([seed, step // per_round, 1]).permutation(chosen)
-            chosen = deck[(step % per_round) * most :][:most]
+            chosen = np.array_split(deck, per_round)[step % per_round]
         rows = []
         for q in chosen:
             mine = np.flatnonzero(self.question == q)
-            # Squares run forwards and backwards in turn: a stride takes one of each.
-            first = rng.permutation(mine.size)[: -(-wanted // 2)]
-            pairs = np.concatenate([first, (first + mine.size // 2) % mine.size])[:wanted]
-            rows.append(mine[pairs])
+            size = int((self.orders[mine[0]] >= 0).sum())
+            if mine.size % size:
+                rows.append(mine)
+                continue
+            whole = mine.reshape(-1, size)
+            rows.append(whole[rng.permutation(len(whole))[:squares]].ravel())
         return np.concatenate(rows)
 
 

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from equipoise.errors import BadInput
 from equipoise.realise.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from equipoise.realise.lora_net import LoraNet
-from equipoise.realise.prompt_tree import PromptTree
 from equipoise.realise.task import AnswerTask
 
 __all__ = ["Look", "Schedule", "Trained", "train_adapter"]
@@ -49,8 +48,8 @@ class Schedule:
         At most.
     rate : float
         The highest learning rate.
-    per_question, questions : int
-        Prompts a question and questions a step.
+    squares, questions : int
+        Whole squares of orders a question, and questions a step.
     look_every : int
         Steps between two looks at all prompts; each is a checkpoint.
     near : float
@@ -61,17 +60,17 @@ class Schedule:
 
     steps: int = 120
     rate: float = 2e-3
-    per_question: int = 2
-    questions: int = 18
+    squares: int = 1
+    questions: int = 5
     look_every: int = 10
     near: float = 0.01
     patience: int = 4
 
     def __post_init__(self) -> None:
-        whole = (self.steps, self.per_question, self.questions, self.look_every, self.patience)
+        whole = (self.steps, self.squares, self.questions, self.look_every, self.patience)
         if min(whole) < 1 or not 0.0 < self.rate < 1.0 or not self.near >= 0.0:
             raise BadInput(
-                "training: steps, prompts, questions and looks are at least 1, the rate lies "
+                "training: steps, squares, questions and looks are at least 1, the rate lies "
                 "between 0 and 1"
             )
 
@@ -204,10 +203,10 @@ class _Run:
         import torch
 
         plan = self.schedule
-        rows = self.task.batch(self.step, self.seed, plan.per_question, plan.questions)
+        rows = self.task.batch(self.step, self.seed, plan.squares, plan.questions)
         targets = self.task.targets(self.shares)
         letters = self.net.letters(targets.shape[1])
-        logs = self.net.logprobs(PromptTree.of(self.blocks(rows)))[:, letters]
+        logs = self.net.logprobs(self.blocks(rows))[:, letters]
         loss = -(torch.from_numpy(targets[rows]).float() * logs).sum(-1).mean()
         parameters = self.net.parameters
         gradients = torch.autograd.grad(loss, list(parameters.values()))
@@ -314,6 +313,7 @@ def train_adapter(
             f"{folder}: it has a checkpoint of other settings; choose another --out, or remove it"
         )
     run.begin(start) if kept is None else run.go_on(kept)
+    net.remember(run.blocks(range(len(tokens))))
     why = str(kept.about["why"]) if kept is not None else ""
     began, loss = time.perf_counter() - run.seconds, math.nan
     while not why:

@@ -108,13 +108,20 @@ def in_short(found: Simulation) -> list[str]:
             )  # fmt: skip
             said += f" Predicted to be left out, and simulated at: {seen}."
         for r in data["groups"]:
-            if r["floor"] is not None:
+            # Who is above the floor anyway is not what the plan is for.
+            if r["floor"] is not None and r["predicted"] < r["floor"] + 1e-6:
                 met = "reaches" if r["floor_met"] else "does not reach"
                 said += (
                     f" {r['group']} {met} its floor of {100 * r['floor']:.3g} %: "
                     f"{100 * r['coverage']:.2f} % [{100 * r['low']:.2f}, {100 * r['high']:.2f}]."
                 )
-        out.append(said)
+        order = "in the order predicted" if one.order_kept else "not in the order predicted"
+        out.append(f"{said} Groups predicted more than {one.width:g} apart came out {order}.")
+    if any(one.predicted.certificate.uniqueness.verdict != "proved" for one in found.phases):
+        out.append(
+            "The prediction is not proved to be the only equilibrium: agents that differ from it "
+            "may have settled at another."
+        )
     moved = found.changes_as_predicted
     if moved is not None:
         out.append(
@@ -144,6 +151,7 @@ def simulation_page(found: Simulation, figures: Mapping[str, bytes], title: str)
     ]  # fmt: skip
     for one in found.phases:
         parts.append(f"<section><h2>{escaped(one.name.capitalize())}</h2>{_table(one)}</section>")
+    parts.append(_posts(found))
     parts += [
         "<section><h2>Why simulation and prediction differ</h2>", paragraphs(_why(found)),
         _drawn("differences", figures, "Simulated less predicted coverage in the last phase, and "
@@ -185,8 +193,8 @@ def _table(one: Any) -> str:
         ]
         for r in data["groups"]
     ]  # fmt: skip
-    head = ["group", "predicted", "simulated", "band", "held", "floor", "welfare", "predicted",
-            "if proportional"]  # fmt: skip
+    head = ["group", "predicted", "simulated", "band", "held", "floor", "welfare",
+            "welfare predicted", "if proportional"]  # fmt: skip
     caption = (
         f"Rounds {one.first:,} to {one.last:,}, coverage over the last half of them. The "
         f"prediction is certified (gap {data['max_gap']:.1e}), the only equilibrium: "
@@ -194,6 +202,18 @@ def _table(one: Any) -> str:
     )
     made = html_table(head, rows, caption=caption)
     return f'<div class="scroll" role="region" aria-label="{one.name}" tabindex="0">{made}</div>'
+
+
+def _posts(found: Simulation) -> str:
+    if not found.posts:
+        return ""
+    rows = [[a, k, q, c, f"{agreed:.2f}"] for a, k, q, c, agreed in found.posts]
+    head = ["agent", "speaks for", "question", "answers", "agreed"]
+    made = html_table(head, rows, caption="Some of the latest posts.", texts=4)
+    return (
+        '<section><h2>What is posted</h2><div class="scroll" role="region" tabindex="0" '
+        f'aria-label="Table: posts">{made}</div></section>'
+    )
 
 
 def _why(found: Simulation) -> list[str]:

@@ -6,7 +6,6 @@ them: the run goes on from there and ends with the same rows. One process at a t
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from equipoise.engine.store import pack, unpack
 from equipoise.errors import BadInput
+from equipoise.simulate.laws import PostLaws
 from equipoise.simulate.loop import State, Tally
 
 __all__ = ["Log"]
@@ -41,6 +41,9 @@ CREATE TABLE IF NOT EXISTS paid (last_round INTEGER, replicate INTEGER, paid REA
 CREATE TABLE IF NOT EXISTS mixtures (last_round INTEGER, replicate INTEGER, agent TEXT,
   group_name TEXT, weight REAL NOT NULL,
   PRIMARY KEY (last_round, replicate, agent, group_name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS posts (last_round INTEGER, post INTEGER, agent TEXT NOT NULL,
+  spoken_for TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL, agreed REAL NOT NULL,
+  PRIMARY KEY (last_round, post)) WITHOUT ROWID;
 """
 
 
@@ -53,14 +56,14 @@ class Log:
     path : Path or None
     key : str
         Of everything the rounds depend on. A file with another key is begun afresh.
-    groups, agents : sequences of str
+    agents : sequence of str
         Labels.
+    laws : PostLaws
+        Gives posts their words.
     """
 
-    def __init__(
-        self, path: Path | None, key: str, groups: Sequence[str], agents: Sequence[str]
-    ) -> None:
-        self.path, self.groups = path, tuple(groups)
+    def __init__(self, path: Path | None, key: str, laws: PostLaws, agents: Sequence[str]) -> None:
+        self.path, self.groups, self.laws = path, laws.groups, laws
         self.agents = tuple(agents) if len(agents) <= SHOWN_AGENTS else ()
         try:
             self._file = sqlite3.connect(path or ":memory:", timeout=2.0, isolation_level=None)
@@ -90,7 +93,7 @@ class Log:
             self._file.execute(statement)
         known = self._file.execute("SELECT value FROM about WHERE key = 'key'").fetchone()
         if known is None or known[0] != key:
-            for table in ("about", "state", "blocks", "path", "paid", "mixtures"):
+            for table in ("about", "state", "blocks", "path", "paid", "mixtures", "posts"):
                 self._file.execute(f"DELETE FROM {table}")
             self._file.execute("INSERT INTO about VALUES ('key', ?)", (key,))
 
@@ -103,6 +106,11 @@ class Log:
     def close(self) -> None:
         """Close the file; what was committed stays."""
         self._file.close()
+
+    def undo(self) -> None:
+        """Drop what an interruption left half-written."""
+        if self._file.in_transaction:
+            self._file.execute("ROLLBACK")
 
     def state(self) -> State | None:
         """Return the state behind the last whole block, or None at the beginning."""
@@ -128,6 +136,8 @@ class Log:
                 for i, agent in enumerate(self.agents)
                 for k, group in enumerate(self.groups)
             ])  # fmt: skip
+            self._file.executemany("INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?)",
+                                   self._posts(last, tally))  # fmt: skip
             self._file.execute(
                 "INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?)",
                 (last, state.heard, pack({"x": state.x, **state.memory})),
@@ -143,6 +153,23 @@ class Log:
             for r in range(len(tally.coverage))
             for k, group in enumerate(self.groups)
         ]  # fmt: skip
+
+    def _posts(self, last: int, tally: Tally) -> list[tuple[Any, ...]]:
+        """Return a post of each agent in words; small populations only."""
+        laws, rows = self.laws, tally.posts if self.agents else tally.posts[:0]
+        return [
+            (last, i, self.agents[int(a)], laws.groups[int(k)], laws.questions[int(q)],
+             laws.options[int(q)][int(c)], float(agreed))
+            for i, (a, k, q, c, agreed) in enumerate(rows)
+        ]  # fmt: skip
+
+    def posts(self, until: int, most: int) -> list[tuple[Any, ...]]:
+        """Return the latest posts that are kept: agent, for whom, question, answer, agreed."""
+        return self._file.execute(
+            "SELECT agent, spoken_for, question, answer, agreed FROM posts WHERE last_round = "
+            "(SELECT max(last_round) FROM posts WHERE last_round <= ?) ORDER BY post LIMIT ?",
+            (until, most),
+        ).fetchall()
 
     def blocks(self, until: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
         """Return last round, rounds and phase of every block up to a round, (blocks,) each."""
@@ -186,8 +213,3 @@ class Log:
         for i, (agent, group, weight) in enumerate(found):
             out[i // size, agents.index(agent), groups.index(group)] = weight
         return out.reshape(-1, replicates, len(agents), len(groups))
-
-    def told(self) -> dict[str, Any]:
-        """Return what is kept about the run."""
-        rows = self._file.execute("SELECT key, value FROM about WHERE key != 'key'").fetchall()
-        return {key: json.loads(value) for key, value in rows}

@@ -77,6 +77,9 @@ class Tally:
         Subsidies, all agents together.
     mixtures : (replicates, N, K) array
         Mean mixtures.
+    posts : (N, 5) array
+        One of each agent, of the first replicate in the first round: agent, group, question,
+        option, share of readers who agreed.
     """
 
     rounds: int
@@ -87,6 +90,7 @@ class Tally:
     agreed: IntArray
     paid: FloatArray
     mixtures: FloatArray = field(repr=False)
+    posts: FloatArray = field(repr=False)
 
 
 def overlap(laws: PostLaws, rules: Rules) -> FloatArray:
@@ -175,7 +179,7 @@ class Society:
         tally = Tally(
             rounds, np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64),
             np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(self.replicates),
-            np.zeros((self.replicates, self.agents, self.groups)),
+            np.zeros((self.replicates, self.agents, self.groups)), np.zeros((0, 5)),
         )  # fmt: skip
         for _ in range(rounds):
             self._round(state, which, tally)
@@ -192,6 +196,8 @@ class Society:
         cells = question * self.laws.shares.shape[-1] + option
         rewards = _counted(agreed) / self.readers
         crowd, charged = self._crowd(which, drawn, cells)
+        if not len(tally.posts):
+            tally.posts = self._shown(drawn, question, option, rewards)
         payoffs = held.attraction[:, None] * rewards + held.prices[drawn]
         payoffs -= held.apart[:, None] * charged
         seen = Seen(drawn, cells, rewards, payoffs, crowd, played)
@@ -221,6 +227,14 @@ class Society:
         others = (own.sum(axis=1, keepdims=True) - own) / (self.agents - 1)
         crowd = others.reshape(self.rows, self.groups)
         return crowd, np.take_along_axis(crowd, drawn, axis=1)
+
+    def _shown(
+        self, drawn: IntArray, question: IntArray, option: IntArray, rewards: FloatArray
+    ) -> FloatArray:
+        """Return one post of each agent of the first replicate."""
+        n = self.agents
+        parts = (drawn[:n, 0], question[:n, 0], option[:n, 0], rewards[:n, 0])
+        return np.stack([np.arange(n), *parts], axis=1)
 
     def _count(
         self, tally: Tally, x: FloatArray, drawn: IntArray, agreed: NDArray[np.bool_],

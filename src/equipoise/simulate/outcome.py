@@ -9,18 +9,12 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import Tabled
 from equipoise.equilibrium.outcome import Equilibrium
-from equipoise.equilibrium.solve import solve
-from equipoise.game.alignment_game import AlignmentGame
-from equipoise.panels.panel import Panel
-from equipoise.simulate.bands import Band, band, noise_of, window
-from equipoise.simulate.exact import agreement_with, at_rest, expected_path
-from equipoise.simulate.laws import PostLaws
-from equipoise.simulate.log import Log
-from equipoise.simulate.loop import Society
+from equipoise.simulate.bands import Band, noise_of
 from equipoise.simulate.prediction import Change
 
-__all__ = ["PhaseOutcome", "Simulation", "settle"]
+__all__ = ["PhaseOutcome", "Simulation"]
 
 FloatArray = NDArray[np.float64]
 
@@ -168,7 +162,7 @@ class PhaseOutcome:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Simulation:
+class Simulation(Tabled):
     """A simulation, with theory held against it.
 
     Attributes
@@ -184,6 +178,8 @@ class Simulation:
     settings : mapping
     level, width : float
     change : Change or None
+    posts : tuple of (agent, group it was made for, question, answer, share of readers who agreed)
+        A few of the latest, of small populations.
     """
 
     groups: tuple[str, ...]
@@ -197,6 +193,7 @@ class Simulation:
     level: float
     width: float
     change: Change | None = None
+    posts: tuple[tuple[str, str, str, str, float], ...] = ()
 
     def __repr__(self) -> str:
         said = ", ".join(f"{one.name}: {one.verdict}" for one in self.phases)
@@ -256,6 +253,15 @@ class Simulation:
             "phases": [one.to_dict() for one in self.phases],
         }  # fmt: skip
 
+    def summary_rows(self) -> list[dict[str, Any]]:
+        """Return a row per phase and group: predicted, simulated, band, welfare."""
+        keys = ("group", "predicted", "coverage", "low", "high", "inside", "welfare")
+        return [
+            {"phase": one.name, **{key: row[key] for key in keys}}
+            for one in self.phases
+            for row in one.to_dict()["groups"]
+        ]
+
     def to_rows(self) -> list[dict[str, Any]]:
         """Return the path as plain rows: block, group, mean, band, replicates' range, expected."""
         mean, low, high = self.path_band
@@ -274,85 +280,3 @@ class Simulation:
             for b, last in enumerate(self.rounds)
             for k, g in enumerate(self.groups)
         ]
-
-
-def settle(
-    game: AlignmentGame,
-    change: Change | None,
-    panel: Panel,
-    society: Society,
-    log: Log,
-    rounds: int,
-    *,
-    level: float,
-    width: float,
-) -> Simulation:
-    """Read the log, solve the games, and put them side by side."""
-    replicates, people = society.replicates, np.asarray(panel.answers.shares)
-    ends, sizes, which = log.blocks(rounds)
-    starts = [one.start for one in society.phases]
-    stops = [*starts[1:], rounds]
-    told = expected_path(
-        society.learner, society.laws, people, [one.rules for one in society.phases],
-        [stop - start for start, stop in zip(starts, stops, strict=True)],
-    )  # fmt: skip
-    columns = {
-        name: log.column(name, rounds, replicates)
-        for name in ("coverage", "top_weight", "readings", "agreed")
-    }
-    paid = log.paid(rounds, replicates)
-    games = [game] if change is None else [game, change.game]
-    phases = []
-    for i, one in enumerate(games):
-        here = which == i
-        phases.append(
-            _phase(
-                i, one, change if i else None, society, people, told[i], sizes[here],
-                {name: column[here] for name, column in columns.items()}, paid[here],
-                (starts[i], stops[i]), level=level, width=width,
-            )
-        )  # fmt: skip
-    flat = np.concatenate(told)
-    return Simulation(
-        game.groups.labels, society.agents, tuple(phases), ends, columns["coverage"],
-        columns["top_weight"], flat[ends.astype(int) - 1],
-        {
-            "learning": society.learner.name,
-            "posts_per_round": society.posts,
-            "readers": society.readers,
-            "replicates": replicates,
-            "seed": society.seed,
-            "laws": society.laws.source,
-        },
-        level, width, change,
-    )  # fmt: skip
-
-
-def _phase(
-    number: int, game: AlignmentGame, change: Change | None, society: Society,
-    people: FloatArray, told: FloatArray, sizes: FloatArray, columns: Mapping[str, FloatArray],
-    paid: FloatArray, span: tuple[int, int], *, level: float, width: float,
-) -> PhaseOutcome:  # fmt: skip
-    rules = society.phases[number].rules
-    predicted = solve(game, seed=society.seed)
-    x, labels = predicted.profile, game.groups.labels
-    each = np.repeat(x.array, game.agents.counts, axis=0)
-    own = PostLaws(society.laws.groups, society.laws.questions, society.laws.options, people)
-    agreement = agreement_with(people, society.laws)
-    blocks = len(sizes)
-    late = window(blocks, 0.5, 1.0)
-    first = int(sizes[: late.start].sum())
-    share = columns["agreed"] / np.maximum(columns["readings"], 1)
-    money = paid[late].sum(axis=0) / (sizes[late].sum() * society.posts)
-    spread = float(noise_of(money[:, None], level)[0])
-    floors = {} if change is None else dict(change.floors)
-    return PhaseOutcome(
-        "under the plan" if number else "as it is", span[0], span[1], labels, predicted,
-        band(columns["coverage"], sizes, level), told[first:].mean(axis=0),
-        at_rest(society.laws, people, rules, each).mean(axis=0),
-        at_rest(own, people, rules, each).mean(axis=0),
-        band(share, columns["readings"], level), agreement @ x.coverage,
-        agreement @ game.groups.shares, agreement.max(axis=1),
-        (float(money.mean()), float(money.mean()) - spread, float(money.mean()) + spread),
-        society.agents * float(rules.prices @ x.coverage), floors, width,
-    )  # fmt: skip

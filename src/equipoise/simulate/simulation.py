@@ -18,10 +18,11 @@ from equipoise.game.alignment_game import AlignmentGame
 from equipoise.panels.panel import Panel
 from equipoise.simulate import learners
 from equipoise.simulate.bands import WHOLE
+from equipoise.simulate.comparison import compare
 from equipoise.simulate.laws import PostLaws
 from equipoise.simulate.log import Log
 from equipoise.simulate.loop import Phase, Society
-from equipoise.simulate.outcome import Simulation, settle
+from equipoise.simulate.outcome import Simulation
 from equipoise.simulate.prediction import Change, rules_of
 
 __all__ = ["BLOCK", "Setup", "simulate"]
@@ -35,7 +36,7 @@ BLOCK = 10
 LEAST = BLOCK * WHOLE
 """Rounds a phase needs for a band."""
 
-MOST_CELLS = 40_000_000
+MOST_CELLS = 12_000_000
 """Agents × replicates × groups beyond this would not fit into memory with their posts."""
 
 CODE = ("loop", "learners", "laws", "rules", "streams")
@@ -200,7 +201,7 @@ def simulate(
     names = setup.game.agents.labels()
     if len(names) < society.agents:  # types: one row stands for several
         names = tuple(f"agent-{i + 1}" for i in range(society.agents))
-    with Log(log, setup.key(society), setup.game.groups.labels, names) as file:
+    with Log(log, setup.key(society), society.laws, names) as file:
         state = file.state() or society.begin()
         if state.round and note:
             note(f"{min(state.round, rounds):,} rounds of this setup are there already")
@@ -214,10 +215,13 @@ def simulate(
                 if progress:
                     progress(state.round, rounds)
         except KeyboardInterrupt:
+            file.undo()
             kept = file.state()
             where = "" if log is None else "; the same command goes on from there"
             raise KeyboardInterrupt(
                 f"interrupted: {kept.round if kept else 0:,} of {rounds:,} rounds are kept{where}"
             ) from None
-        return settle(setup.game, setup.plan, setup.panel, society, file, rounds,
-                      level=level, width=width)  # fmt: skip
+        return compare(
+            setup.game, setup.plan, setup.panel, society, file, rounds=rounds, level=level,
+            width=width,
+        )  # fmt: skip

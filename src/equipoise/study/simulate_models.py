@@ -25,8 +25,8 @@ class SimulateTable(StudyTable):
 
     rounds: Annotated[
         int,
-        BeforeValidator(whole(160, 10**7, "4000")),
-        schema_of(type="integer", minimum=160, maximum=10**7),
+        BeforeValidator(whole(160, 10**6, "4000")),
+        schema_of(type="integer", minimum=160, maximum=10**6),
     ] = 4000
     learning: Annotated[str, *one_of("mirror", "best-response", "bandit")] = "mirror"
     posts_per_round: _many(1, "8") = 8  # type: ignore[valid-type]  # made by a function

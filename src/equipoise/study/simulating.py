@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
 from equipoise.errors import BadInput
+from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.gamefile import load_game
 from equipoise.game.gamefile_arrays import beside
 from equipoise.game.gamefile_sections import at_field
@@ -99,7 +99,8 @@ def to_simulate(
             place = realisation or beside(path.parent, table.realisation or "")[0]
             laws = laws_beside(place, panel)
     people = PostLaws.of_table(panel.answers)
-    plan = _plan(table, study, source, game, path.parent, people)
+    own = None if measured.game.file is None else game
+    plan = _plan(table, study, source, own, path.parent, people)
     setup = Setup(
         game, panel, laws, plan, table.plan_round, table.learning, table.posts_per_round,
         table.readers, table.replicates, table.seed if seed is None else seed,
@@ -108,20 +109,18 @@ def to_simulate(
 
 
 def _plan(
-    table: SimulateTable, study: StudyModel, source: PanelSource, game: object, folder: Path,
-    people: PostLaws,
+    table: SimulateTable, study: StudyModel, source: PanelSource, game: AlignmentGame | None,
+    folder: Path, people: PostLaws,
 ) -> Change | None:  # fmt: skip
     if table.plan is None:
         return None
-    from equipoise.game.alignment_game import AlignmentGame
-
-    assert isinstance(game, AlignmentGame)
     if table.plan.endswith(".json"):
         with at_field("simulate"):
             (place,) = beside(folder, table.plan)
             data = parse(read_text(place), ".json")
-            return change_of(data, game, agreement_with(people.shares, people))
+            played = source.game(None) if game is None else game
+            return change_of(data, played, agreement_with(people.shares, people))
     number = goal_number(table.plan)
     with at_field(f"[[steer]] {number}"):
         found = point_plan(study.steer[number - 1], source, game)
-    return dataclasses.replace(change_of_plan(found))
+    return change_of_plan(found)

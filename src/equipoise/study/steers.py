@@ -127,9 +127,12 @@ def point_plan(table: SteerTable, source: Source, game: AlignmentGame | None = N
     game : AlignmentGame, optional
         Takes the place of the source's game, e.g. one that was measured.
     """
-    lever = _levers(table, source)[0]
-    played = _game(table, source, lever.name) if game is None else game
-    return steer(played, lever, goal=_goal(table), seed=source.study.solve.seed)
+    if game is None:
+        lever = _levers(table, source)[0]
+        game = _game(table, source, lever.name)
+    else:
+        lever = levers_of(table, game, _agreement(source))[0]
+    return steer(game, lever, goal=_goal(table), seed=source.study.solve.seed)
 
 
 def _workers(*, levers: int, draws: int) -> Engine:
@@ -249,8 +252,11 @@ def _goal(table: SteerTable) -> Goal:
 
 
 def _levers(table: SteerTable, source: Source) -> list[Lever]:
-    agreement = source.measured(None).agreement if isinstance(source, PanelSource) else None
-    return levers_of(table, source.map_game(diversity=False), agreement)
+    return levers_of(table, source.map_game(diversity=False), _agreement(source))
+
+
+def _agreement(source: Source) -> Any:
+    return source.measured(None).agreement if isinstance(source, PanelSource) else None
 
 
 def _game(table: SteerTable, source: Source, lever: str) -> AlignmentGame:

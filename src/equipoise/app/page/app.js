@@ -10,14 +10,14 @@ import { Plans } from "./plans.js";
 const TAB = Math.random().toString(36).slice(2);
 const RESTING = 120; // milliseconds without a move, after which the slower parts follow
 
-export const state = { opened: null, set: null, found: null, axes: null, map: null, chances: null, back: [], question: 0 };
+export const state = { opened: null, set: null, found: null, axes: null, map: null, chances: null, plans: [], back: [], question: 0 };
 
 const WORDS = { attractiveness: "attractiveness", consistency: "consistency", diversity: "diversity", variety: "variety" };
 
 // Questions of one kind: at most one on the way, and then only the newest.
 class Line {
-  constructor(what, done) {
-    Object.assign(this, { what, done, busy: false, next: null });
+  constructor(what, done, refused = (text) => note(text, true)) {
+    Object.assign(this, { what, done, refused, busy: false, next: null });
   }
 
   send(body) {
@@ -34,7 +34,7 @@ class Line {
         const found = await ask(this.what, body);
         if (body.source === state.opened?.source) this.done(found, body);
       } catch (error) {
-        if (error instanceof Refused) note(error.message, true);
+        if (error instanceof Refused) this.refused(error.message);
         else if (!(error instanceof Superseded)) throw error;
       }
     }
@@ -58,6 +58,9 @@ const mapping = new Line("map", (found, body) => {
   if (!found.exact && !body.fine && found.anybody > 0) mapping.send({ ...body, fine: true, turn: nextTurn() });
   else if (state.opened.draws > 0) doubting.send({ ...told(), axes: body.axes, tab: `${TAB}~`, turn });
   if (map.at) askCell();
+}, (text) => {
+  $("map-note").textContent = text;
+  $("map").classList.add("old");
 });
 const doubting = new Line("chances", (found, body) => {
   state.chances = found.chances;
@@ -232,7 +235,7 @@ function axisOf(name) {
   const one = state.opened.sliders.find((s) => s.name === name);
   // Without any curvature every cell is a corner: a map of consistency starts a little above 0.
   const low = name === "consistency" ? one.high / 100 : one.map_low ?? one.low;
-  return { name, low, high: one.high, words: `${WORDS[name]} ${one.sign}` };
+  return { name, low, high: one.map_high ?? one.high, words: `${WORDS[name]} ${one.sign}` };
 }
 
 const onMap = (name) => state.axes && [state.axes.x.name, state.axes.y.name].includes(name);
@@ -387,6 +390,7 @@ export function show(opened) {
   $("title").textContent = opened.title;
   document.title = `${opened.title} \u2013 equipoise`;
   $("back").hidden = state.back.length === 0;
+  if (opened.note) note(opened.note);
   controls();
   mapControls(opened.view.axes);
   map.clear();

@@ -9,6 +9,7 @@ const EXPORTS = [
   ["Who serves whom (figure)", [["profile", "svg", "SVG"], ["profile", "png", "PNG"]]],
   ["Who is served (figure)", [["exclusion", "svg", "SVG"], ["exclusion", "png", "PNG"]]],
   ["Phase map", [["map", "svg", "SVG"], ["map", "png", "PNG"], ["map", "csv", "CSV"]]],
+  ["Plans side by side", [["plans", "svg", "SVG"], ["plans", "png", "PNG"], ["plans", "csv", "CSV"]]],
   ["Answers to this question", [["panel", "svg", "SVG"], ["panel", "png", "PNG"], ["panel", "csv", "CSV"]]],
 ];
 
@@ -93,7 +94,8 @@ export function dialogs(state, told, opened) {
 
   $("export").addEventListener("click", () => {
     $("exporting-error").textContent = "";
-    const rows = EXPORTS.filter(([, kinds]) => (kinds[0][0] !== "panel" || state.opened.people) && (kinds[0][0] !== "map" || state.map));
+    const there = { panel: state.opened.people, map: state.map, plans: state.plans.length > 0 };
+    const rows = EXPORTS.filter(([, kinds]) => there[kinds[0][0]] ?? !(kinds[0][0] in there));
     $("exports").replaceChildren(...rows.map(([name, kinds]) => el("div", {}, el("span", {}, name),
       el("span", { class: "row" }, ...kinds.map(([what, kind, label]) => {
         const button = el("button", { type: "button", "aria-label": `${name} as ${label}` }, label);
@@ -109,7 +111,8 @@ export function dialogs(state, told, opened) {
       const reply = await fetch("/api/export", {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: JSON.stringify({ ...told(), what, kind, map: state.map?.map, question: state.question }),
+        body: JSON.stringify({ ...told(), what, kind, map: state.map?.map,
+          plans: state.plans, question: state.question }),
       });
       if (!reply.ok) await answer(reply);
       save(await reply.blob(), `equipoise-${what}.${kind}`);

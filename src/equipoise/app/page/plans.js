@@ -12,6 +12,7 @@ export class Plans {
   opened() {
     this.run += 1;
     this.cards = [];
+    this.state.plans = [];
     const { opened } = this.state;
     $("goal-kind").value = "share";
     $("goal").value = Number((100 * opened.goal).toPrecision(4));
@@ -36,6 +37,7 @@ export class Plans {
     const asked = { ...this.told(), goal, sure: $("sure").checked };
     asked.set = structuredClone(asked.set);
     this.cards = [];
+    this.state.plans = [];
     $("find").disabled = true;
     const list = $("plans-list");
     list.replaceChildren();
@@ -71,6 +73,7 @@ export class Plans {
         el("p", {}, el("bdi", {}, error.message)));
     }
     this.cards.push(plan);
+    this.state.plans.push(plan.plan);
     const { opened } = this.state;
     const top = Math.min(1, 1.06 * Math.max(...plan.before, ...plan.after, ...plan.floors));
     const button = el("button", { type: "button" }, "Apply");
