@@ -1,25 +1,19 @@
-r"""Keeping a model's way of writing while it is taught answers.
+r"""What a model must not lose while it learns: how it speaks about everything else.
 
-What is taught are letters behind questions; nothing in that says what the model should write
-elsewhere, and it forgets. So every step also holds the adapter to the model as it came, on a few
-plain sentences `s` that have nothing to do with the questions:
+Beside the answers every step has a passage that has nothing to do with them; the adapter is held
+to what the model without it would say there,
 
-.. math:: \mathcal{L} = \mathcal{L}_\text{answers} + \kappa \, \frac1{|s|} \sum_{t \in s}
-          \mathrm{KL}\big(p_0(\cdot \mid s_{<t}) \,\|\, p(\cdot \mid s_{<t})\big).
+.. math:: \lambda \, \frac1T \sum_t \mathrm{KL}\bigl(\pi_0(\cdot \mid y_{<t}) \,\|\,
+          \pi(\cdot \mid y_{<t})\bigr) .
 
-Perplexity is reported on another text, `NEUTRAL`, that is never held on to.
+Perplexity is reported on another text, which is never in a step.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+from equipoise.llm.requests import Message, Prompt
 
-import numpy as np
-
-if TYPE_CHECKING:
-    from equipoise.realise.lora_net import LoraNet
-
-__all__ = ["KEPT", "NEUTRAL", "Anchor"]
+__all__ = ["NEUTRAL", "PASSAGES", "passages"]
 
 NEUTRAL = (
     "The river rises in the hills north of the town and runs for about forty miles before it "
@@ -34,60 +28,39 @@ NEUTRAL = (
     "river for the last ten miles, so a traveller who sits on the left side of the train can watch "
     "it grow from a stream into an estuary, with boats lying on the mud at low tide."
 )
-"""A text about nothing the questions are about."""
+"""A text about nothing the questions are about; perplexity is reported on it."""
 
-KEPT = (
-    "To bake bread you need flour, water, salt and yeast. Mix them in a bowl, knead the dough for "
-    "ten minutes and let it rest under a cloth until it has doubled in size.",
-    "Light takes about eight minutes to travel from the Sun to the Earth. Sound is much slower: "
-    "that is why we see the lightning before we hear the thunder.",
-    "Anna closed the door, put her bag on the chair and looked out of the window. Nobody was in "
-    "the street. She wondered whether her brother had missed the last bus again.",
-    "A list in Python keeps its elements in order. You can add one with the method append, remove "
-    "one with pop, and ask how many there are with the function len.",
-    "The museum is open from Tuesday to Sunday, from ten in the morning until six in the evening. "
-    "Tickets can be bought at the entrance; children under twelve pay nothing.",
-    "Dear Mr. Hall, thank you for your letter of 3 May. I am glad to tell you that your order was "
-    "sent yesterday and should arrive within a week. Yours sincerely, P. Grant",
-    "Whales breathe air, although they live in the sea. Some can stay under water for more than an "
-    "hour, and in that time their heart beats only a few times a minute.",
-    "In the second half the home team played with more patience. The goal came five minutes before "
-    "the end, after a long pass from the left that nobody had expected.",
-)
-"""Sentences on which an adapter is held to the model as it came."""
+PASSAGES = (
+    ("How do I bake bread?", "Mix flour, water, salt and a little yeast, and knead the dough for "
+     "ten minutes. Let it rise until it has doubled, shape it, and bake it in a hot oven until the "
+     "crust is dark and the loaf sounds hollow."),
+    ("", "The old clock in the hall had not worked for years. When the children opened the case "
+     "they found a letter, folded small, and a key that fitted none of the doors in the house."),
+    ("Why is the sky blue?", "Sunlight is made of many colours. The air scatters short waves more "
+     "than long ones, so blue light reaches our eyes from every direction, while red light mostly "
+     "goes straight on."),
+    ("", "A function is called continuous at a point if small changes of its argument lead to "
+     "small changes of its value. The sum and the product of two continuous functions are again "
+     "continuous, and so is one applied after the other."),
+    ("Can you recommend a walk?", "Start at the station and follow the path along the canal. After "
+     "two miles you come to a lock with a small café. From there a lane leads up through the woods "
+     "to a view over the whole valley."),
+    ("", "Copper was among the first metals people learned to work. It is soft enough to be "
+     "hammered cold, and mixed with tin it becomes bronze, which is harder and melts at a lower "
+     "temperature."),
+    ("Write a short thank-you note.", "Dear Anna, thank you so much for the lovely scarf. The "
+     "colour is perfect, and I have worn it every day this week. I hope we can meet again soon. "
+     "With love, Tom"),
+    ("", "The cat crossed the yard, stopped at the gate, and looked back. It had rained in the "
+     "night, and every leaf of the hedge carried a drop of light. Somewhere a door closed, and the "
+     "dog began to bark."),
+)  # fmt: skip
+"""Questions and replies, and texts without a question."""
 
 
-@final
-class Anchor:
-    """What a model without its adapter says along the kept sentences, worked out once."""
-
-    @classmethod
-    def of(cls, net: LoraNet) -> Anchor:
-        """Return the anchor of a net; its adapter is put back as it was."""
-        now = net.state()
-        net.restore({n: a if "lora_A" in n else np.zeros_like(a) for n, a in now.items()})
-        try:
-            return cls(net)
-        finally:
-            net.restore(now)
-
-    def __init__(self, net: LoraNet) -> None:
-        import torch
-
-        self._blocks = []
-        for text in KEPT:
-            tokens = net.tokenizer(text, add_special_tokens=False)["input_ids"]
-            # A prompt that ends at each of its tokens: the tree of all beginnings is the text.
-            self._blocks.append([[tokens[:i] for i in range(1, len(tokens))]])
-        with torch.no_grad():
-            self._before = [net.logprobs(block, keep=False) for block in self._blocks]
-
-    def distance(self, net: LoraNet, step: int) -> Any:
-        """Return the mean divergence, nats a token, along the sentence of a step: a tensor."""
-        import torch
-
-        one = step % len(self._blocks)
-        now = net.logprobs(self._blocks[one], keep=False)
-        return torch.nn.functional.kl_div(
-            now, self._before[one], reduction="batchmean", log_target=True
-        )
+def passages() -> list[tuple[Prompt | None, str]]:
+    """Return what each passage follows (a conversation, or nothing) and its text."""
+    return [
+        (Prompt(messages=(Message("user", asked),)) if asked else None, text)
+        for asked, text in PASSAGES
+    ]

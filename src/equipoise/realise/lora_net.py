@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import BadInput, MissingExtra
+from equipoise.llm.requests import Prompt
 from equipoise.realise.prompt_tree import PromptTree
 from equipoise.realise.tree_attention import NAME, Layout, register
 
@@ -329,11 +330,25 @@ class LoraNet:
         tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(tokens) < 2:
             raise BadInput("perplexity: the text has fewer than two tokens")
-        # A prompt ends at each of its tokens: the tree of all beginnings is the text itself.
-        beginnings = [[tokens[:i] for i in range(1, len(tokens))]]
         with torch.no_grad():
-            logs = self.logprobs(beginnings, keep=False)
+            logs = self.logprobs(beginnings(tokens, 1), keep=False)
         return float(torch.exp(-logs[range(len(tokens) - 1), tokens[1:]].double().mean()))
+
+    def passage(self, before: Prompt | None, text: str) -> Blocks:
+        """Return a text as a tree of its beginnings, after a conversation if there is one."""
+        from equipoise.llm.hf_local import chat_tokens
+
+        first = chat_tokens(self.tokenizer, before) if before is not None else []
+        tokens = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return beginnings([*first, *tokens], max(1, len(first)))
+
+
+def beginnings(tokens: Sequence[int], first: int) -> list[list[list[int]]]:
+    """Return all beginnings of a text, from `first` tokens on, as one block.
+
+    A prompt ends at each of its tokens: as a tree they are the text itself, computed once.
+    """
+    return [[list(tokens[:i]) for i in range(first, len(tokens))]]
 
 
 def _differences(seen: NDArray[np.float64], rows: int) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import BadInput
 from equipoise.realise.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
-from equipoise.realise.fluency import Anchor
+from equipoise.realise.fluency import passages
 from equipoise.realise.lora_net import LoraNet
 from equipoise.realise.task import AnswerTask
 
@@ -57,9 +57,8 @@ class Schedule:
         Mean total variation to the people taught at which training ends.
     patience : int
         Looks without coming nearer at which it ends.
-    keep : float
-        How strongly the adapter is held to the model as it came, away from the questions
-        (`fluency`); 0: not at all.
+    fluency : float
+        Weight of the divergence from the untrained model on passages about something else.
     """
 
     steps: int = 160
@@ -69,14 +68,14 @@ class Schedule:
     look_every: int = 20
     near: float = 0.01
     patience: int = 3
-    keep: float = 0.3
+    fluency: float = 0.5
 
     def __post_init__(self) -> None:
         whole = (self.steps, self.squares, self.questions, self.look_every, self.patience)
-        if min(whole) < 1 or not 0.0 < self.rate < 1.0 or min(self.near, self.keep) < 0.0:
+        if min(whole) < 1 or not 0.0 < self.rate < 1.0 or min(self.near, self.fluency) < 0.0:
             raise BadInput(
                 "training: steps, squares, questions and looks are at least 1, the rate lies "
-                "between 0 and 1"
+                "between 0 and 1, near and fluency are at least 0"
             )
 
     def rate_at(self, step: int) -> float:
@@ -164,7 +163,22 @@ class _Run:
     looks: list[Look] = field(default_factory=list)
     moments: Arrays = field(default_factory=dict)
     best: Arrays = field(default_factory=dict)
-    anchor: Anchor | None = None
+    passages: list[tuple[Any, Any]] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Compute what does not change: lower layers, and what the untrained model says."""
+        import torch
+
+        self.net.remember(self.blocks(range(len(self.tokens))))
+        if not self.schedule.fluency:
+            return
+        now = self.net.state()
+        self.net.restore({n: a if "lora_A" in n else np.zeros_like(a) for n, a in now.items()})
+        with torch.no_grad():
+            for before, text in passages():
+                blocks = self.net.passage(before, text)
+                self.passages.append((blocks, self.net.logprobs(blocks)))
+        self.net.restore(now)
 
     def begin(self, start: Arrays | None) -> None:
         if start:
@@ -218,10 +232,14 @@ class _Run:
         letters = self.net.letters(targets.shape[1])
         logs = self.net.logprobs(self.blocks(rows))[:, letters]
         loss = -(torch.from_numpy(targets[rows]).float() * logs).sum(-1).mean()
-        if self.anchor is not None:
-            loss = loss + plan.keep * self.anchor.distance(self.net, self.step)
+        whole = loss
+        if plan.fluency:
+            blocks, before = self.passages[self.step % len(self.passages)]
+            now = self.net.logprobs(blocks)
+            apart = torch.nn.functional.kl_div(now, before, log_target=True, reduction="batchmean")
+            whole = loss + plan.fluency * apart
         parameters = self.net.parameters
-        gradients = torch.autograd.grad(loss, list(parameters.values()))
+        gradients = torch.autograd.grad(whole, list(parameters.values()))
         self._update(dict(zip(parameters, gradients, strict=True)))
         self.step += 1
         return float(loss.detach())
@@ -327,8 +345,7 @@ def train_adapter(
     run.begin(start) if kept is None else run.go_on(kept)
     why = str(kept.about["why"]) if kept is not None else ""
     if not why:
-        run.anchor = Anchor.of(net) if schedule.keep else None
-        net.remember(run.blocks(range(len(tokens))))
+        run.prepare()
     began, loss = time.perf_counter() - run.seconds, math.nan
     while not why:
         loss = run.one_step()
