@@ -75,7 +75,7 @@ def seconds_of(path: Path) -> float:
 
 @contextlib.contextmanager
 def gateway(plan: Path, realisation: Path) -> Iterator[str]:
-    """Serve a plan on this machine; the address, up to /v1."""
+    """Serve a plan on this machine; its address."""
     words = ["serve", "--plan", str(plan), "--realisation", str(realisation), "--upstream", "local"]
     process = subprocess.Popen(
         [sys.executable, "-m", "equipoise.cli", *words, "--port", "0", "--slots", "1", "--json"],
@@ -111,37 +111,43 @@ def questionnaires(address: str, agents: list[str], seed: int) -> list[dict[str,
     client = httpx2.Client(timeout=600.0, trust_env=False)
     group: dict[int, str] = {}
 
-    def answer(sheet: int, question: int, order: tuple[int, ...]) -> dict[str, str] | None:
-        item = asked.questions[question]
-        prompt = asked.prompt(item, 0, order, YOURSELF)
-        agent = agents[sheet % len(agents)]
-        body = {
-            "model": agent,
-            "messages": [{"role": m.role, "content": m.text} for m in prompt.messages],
-            "max_tokens": 2, "temperature": 1.0, "seed": chance.randrange(2**31),
-            "cache_prompt": True, "top_k": 0, "top_p": 1.0, "min_p": 0.0,
-        }  # fmt: skip
+    def said(sheet: int, body: dict[str, Any]) -> str:
         reply = client.post(
-            f"{address}/chat/completions", json=body, headers={"X-Conversation-Id": f"s{sheet}"}
+            f"{address}/v1/chat/completions",
+            json={"model": agents[sheet % len(agents)], **body},
+            headers={"X-Conversation-Id": f"s{sheet}"},
         )
         reply.raise_for_status()
         group[sheet] = reply.headers["x-equipoise-group"]
-        text = reply.json()["choices"][0]["message"]["content"].strip()
+        return str(reply.json()["choices"][0]["message"]["content"]).strip()
+
+    def answer(sheet: int, question: int, order: tuple[int, ...]) -> dict[str, str] | None:
+        item = asked.questions[question]
+        prompt = asked.prompt(item, 0, order, YOURSELF)
+        body = {
+            "messages": [{"role": m.role, "content": m.text} for m in prompt.messages],
+            "max_tokens": 2, "temperature": 1.0, "seed": seed * 10**6 + 100 * sheet + question,
+            "cache_prompt": True, "top_k": 0, "top_p": 1.0, "min_p": 0.0,
+        }  # fmt: skip
+        text = said(sheet, body)
         place = "ABCDEFGHIJ".find(text[:1]) if text else -1
         if not 0 <= place < len(order):
             return None
         return {
-            "sheet": f"s{sheet}", "agent": agent, "question": item.name,
+            "sheet": f"s{sheet}", "agent": agents[sheet % len(agents)], "question": item.name,
             "answer": item.options[order[place]],
         }  # fmt: skip
 
     rows: list[dict[str, str]] = []
     sheets = list(range(SHEETS))
+    hello = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        # A greeting tells which group a conversation has.
+        list(pool.map(lambda s: said(s, hello), sheets))
         for q in range(len(asked.questions)):
             orders = asked.sheets[q].orders
             put = {s: chance.choice(orders) for s in sheets}
-            todo = sorted(sheets, key=lambda s: (group.get(s, ""), put[s]))
+            todo = sorted(sheets, key=lambda s: (group[s], put[s]))
             found = pool.map(lambda s, q=q, put=put: answer(s, q, put[s]), todo)
             rows += [row for row in found if row is not None]
             print(f"  question {q + 1} of {len(asked.questions)}", file=sys.stderr, flush=True)
