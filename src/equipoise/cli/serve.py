@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli.terminal import (
+    ClosedPipe,
     JsonOption,
     QuietOption,
     SeedOption,
@@ -118,7 +119,9 @@ def serve(
 
     def ended(report: dict[str, Any]) -> None:
         if settings.json:
-            say_json({"event": "ended", "drift": report})
+            # Whoever started us may have gone: then nobody wants the last words.
+            with contextlib.suppress(ClosedPipe):
+                say_json({"event": "ended", "drift": report})
         settings.note(_last_words(report))
 
     with contextlib.ExitStack() as stack:
