@@ -51,7 +51,8 @@ async ({id, moves, what}) => {
     range.value = low + (high - low) * (0.15 + 0.7 * ((i * 0.618034) % 1));
     const began = performance.now();
     range.dispatchEvent(new Event("input", {bubbles: true}));
-    await drawn;
+    await Promise.race([drawn, new Promise((_, no) => setTimeout(() => no(new Error(
+      "not drawn within 20 s")), 20000))]);
     await framed();
     times.push(performance.now() - began);
     await new Promise((done) => setTimeout(done, what === "map" ? 700 : 60));

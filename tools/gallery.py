@@ -45,7 +45,8 @@ def _section(one: Entry) -> str:
     rows = [("public", game.groups.shares)] if game.groups.shares is not None else []
     rows += [(str(label), row) for label, row in zip(agents, one.profile, strict=True)]
     terms = ", ".join(type(term).__name__ for term in game.terms)
-    facts = [f"{len(game.agents)} agents × {len(labels)} groups; {terms}"]
+    sizes = f"{_many(game.agents.total, 'agent')} × {_many(len(labels), 'group')}"
+    facts = [f"{sizes}; {terms}"]
     for word, found in (("left out", one.excluded), ("on the boundary", one.boundary)):
         if found:
             facts.append(f"{word}: {_listed(found)}")
@@ -55,6 +56,10 @@ def _section(one: Entry) -> str:
         f"\n## {one.title}\n\n`{one.name}`\n\n{_picture(one.name, labels, rows)}\n\n{items}"
         f"- why: {_plain(one.source)}\n"
     )
+
+
+def _many(n: int, word: str) -> str:
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
 def _plain(text: str) -> str:

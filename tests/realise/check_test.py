@@ -80,6 +80,29 @@ def test_every_route_of_real_adapters(
     assert figure.read_bytes().startswith(b"<?xml")
 
 
+def test_recorded_laws_start_no_model(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The laws are the people's own here: all of the distance from people is 0."""
+    import shutil
+
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    arguments = ["realise", "check", str(copy), "--recorded", "--targets", "4", "--quiet"]
+    assert run(arguments) == 2
+    assert "no laws of the models" in capsys.readouterr().err
+    laws = dict(zip(("left", "right"), LAWS["people"], strict=True))
+    (copy / "laws.json").write_text(json.dumps(LAWS | {"laws": laws}))
+    assert run(arguments) == 0
+    told = capsys.readouterr().out
+    assert "interpolation needs adapters and a running model" in told
+    assert "0 model calls" in told
+    assert run([*arguments, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)["routes"][0]
+    assert row["people"]["models_distance"] == pytest.approx(0.0, abs=1e-6)
+    assert min(row["inside"].values()) >= 3
+    assert run([*arguments, "--sampled"]) == 2
+
+
 @pytest.mark.soak
 def test_sampled_answers_of_routing(folder: Path) -> None:
     settings = CheckSettings(

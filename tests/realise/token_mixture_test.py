@@ -22,9 +22,9 @@ from tests.realise.mixers_test import END, V, by_definition, model
 
 LONGEST = 4
 COMPLETIONS = 10_000
-PROMPT = [10539, 355, 787, 47, 19842, 42, 9230, 30, 198, 10539, 355, 787, 47, 19842, 42, 2838, 30,
-          198, 10539, 355, 787, 47, 19842, 42]  # fmt: skip
-"""Yes or no? Answer: Yes. / Yes or no? Answer: No. / Yes or no? Answer:"""
+FEW = 20
+PROMPT = [10539, 355, 787, 47]
+"""Yes or no?"""
 
 
 class Tables:
@@ -82,7 +82,7 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
 ) -> None:
     """10⁴ completions of two tokens each way, by the same llama.cpp server; two-sample test.
 
-    The adapters are random; at this prompt the first and the last are .38 apart.
+    The adapters are random; their next tokens are .66 to .90 apart in total variation.
     """
     pytest.importorskip("httpx2", reason="needs the extra llm")
     from scipy.stats import chi2_contingency
@@ -94,7 +94,7 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
     from tests.llm.small_model import small_model
 
     n, x = COMPLETIONS, np.array([0.5, 0.3, 0.2])
-    files = {f"g{i}": random_adapter(tmp_path / f"{i}.gguf", i, size=0.15) for i in range(3)}
+    files = {f"g{i}": random_adapter(tmp_path / f"{i}.gguf", i, size=0.35) for i in range(3)}
     with LocalServer(
         small_model(), adapters=files, context=128, slots=4, threads=idle_cores()
     ) as server:
@@ -126,24 +126,32 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
     p_value = two_samples(routing, bayes, chi2_contingency)
     # A planted error is seen: another mixture of the same groups.
     wrong = [y for y, k in zip(routing, drawn, strict=True) if k == 2]
-    assert two_samples(wrong, bayes, chi2_contingency) < 1e-4
+    planted = two_samples(wrong, bayes, chi2_contingency)
     record_figure("bayes_and_routing_on_the_real_model", {
         "completions": n, "tokens": 2, "p_value": p_value, "different": len(set(routing)),
+        "p_value_of_a_planted_error": planted,
     })  # fmt: skip
+    assert planted < 1e-4
     assert p_value > 0.01
 
 
 def two_samples(one: list[Any], two: list[Any], test: Any) -> float:
-    """Pearson's two-sample test; responses seen fewer than ten times are pooled by first token."""
+    """Pearson's two-sample test; rare responses are pooled by first token, and rare ones of these.
+
+    What is pooled depends on both samples together only, so the test keeps its level.
+    """
     a, b = Counter(one), Counter(two)
-    rare = {y for y in {*a, *b} if a[y] + b[y] < 20}
+    rare = {y for y in {*a, *b} if a[y] + b[y] < FEW}
+    first = Counter(y[0] for y in [*one, *two] if y in rare)
     cells: dict[Any, list[int]] = {}
     for y in {*a, *b}:
-        key = ("rare", y[0] % 20) if y in rare else y
+        key = y
+        if y in rare:
+            key = y[0] if first[y[0]] >= FEW else "rare"
         row = cells.setdefault(key, [0, 0])
         row[0] += a[y]
         row[1] += b[y]
-    table = np.array([row for row in cells.values() if sum(row) >= 20])
+    table = np.array([row for row in cells.values() if sum(row) >= FEW])
     return float(test(table.T).pvalue)
 
 

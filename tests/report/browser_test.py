@@ -69,6 +69,7 @@ def faults(chromium: Any, page: Path, width: int, scheme: str) -> list[str]:
         dialog.dismiss()
 
     tab = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    tab.set_default_timeout(120_000)  # ms: a busy machine is no fault of the page
     tab.on("console", lambda message: found.append(f"console: {message.text}"))
     tab.on("pageerror", lambda error: found.append(f"error: {error}"))
     tab.on("dialog", asked)

@@ -40,6 +40,7 @@ def ask(
     *headers: tuple[bytes, bytes],
     chunks: tuple[bytes, ...] = (b"",),
     catch: bool = False,
+    method: str = "POST",
     **guard: Any,
 ) -> Asked:
     asked = Asked()
@@ -72,7 +73,7 @@ def ask(
     async def send(message: Message) -> None:
         asked.sent.append(dict(message))
 
-    scope = {"type": "http", "headers": list(headers)}
+    scope = {"type": "http", "method": method, "headers": list(headers)}
     asyncio.run(WebGuard(app, **guard)(scope, receive, send))  # type: ignore[arg-type]  # plain dicts
     return asked
 
@@ -128,6 +129,24 @@ def test_its_own_page_and_a_named_one_may_call() -> None:
     named: dict[str, Any] = {"origins": ["https://Lab.example/"]}
     assert ask(HOST, (b"origin", b"https://lab.example"), **named).status == 200
     assert ask(HOST, (b"origin", b"https://lab.example.evil"), **named).status == 403
+
+
+def test_a_named_page_may_read_the_answer_and_no_other() -> None:
+    """The Fetch standard: without these headers a browser keeps the answer from the page."""
+    named: dict[str, Any] = {"origins": ["https://lab.example"]}
+    lab = (b"origin", b"https://lab.example")
+    answer = ask(HOST, lab, **named).headers
+    assert answer[b"access-control-allow-origin"] == b"https://lab.example"
+    assert answer[b"vary"] == b"origin"
+    before = ask(HOST, lab, method="OPTIONS", **named)
+    assert (before.status, before.body) == (204, None)
+    assert b"authorization" in before.headers[b"access-control-allow-headers"]
+    for asked in (ask(HOST, **named), ask(HOST, (b"origin", b"http://127.0.0.1:8000"), **named)):
+        assert b"access-control-allow-origin" not in asked.headers
+    assert ask(HOST, method="OPTIONS").status == 200
+    for wrong in ("", "*", "null", "lab.example", "https://lab.example/page", "file://"):
+        with pytest.raises(BadInput, match="scheme and host alone"):
+            ask(HOST, origins=[wrong])
 
 
 def test_more_hosts_by_name_only() -> None:

@@ -13,6 +13,8 @@ import numpy as np
 
 from equipoise.app.link import read_link, write_link
 from equipoise.app.maps import (
+    COARSEST,
+    POINTS,
     Line,
     Superseded,
     boundary_lines,
@@ -119,8 +121,14 @@ class Api:
         }
 
     def solve(self, body: Body) -> dict[str, Any]:
-        """Return the equilibrium at the settings; "full": also what takes longer than a frame."""
+        """Return the equilibrium at the settings.
+
+        "full": also what takes longer than a frame; "stop": a tab whose map is out of date.
+        """
         source, settings = self._read(body)
+        if body.get("stop"):
+            # A map that is drawn for other settings only takes time from this.
+            self._turn({"tab": body["stop"], "turn": body.get("turn", 0)})
         return equilibrium_view(source, settings, full=bool(body.get("full")), memory=self._memory)
 
     def map(self, body: Body) -> dict[str, Any]:
@@ -140,7 +148,9 @@ class Api:
             raise Superseded
         lines = boundary_lines(found)
         name = self._keep(self._maps, (found, lines))
-        return {"map": name, **map_view(found, lines)}
+        # A finer one is worth asking for where cells are quick and there is something to see.
+        more = not found.boundaries and COARSEST < len(found.axes[0]) < POINTS
+        return {"map": name, "more": more and bool(lines), **map_view(found, lines)}
 
     def _turn(self, body: Body) -> Callable[[], bool]:
         """Take the turn of a tab; return a function that says when a later question took it."""

@@ -42,11 +42,11 @@ def train(
     ] = None,
     year: Annotated[int | None, typer.Option(help="The year, where a panel has several.")] = None,
     model: Annotated[str, typer.Option(help="A name of `models list`.")] = "smollm2-135m",
-    steps: Annotated[int, typer.Option(min=1, help="Steps a group, at most.")] = 120,
+    steps: Annotated[int, typer.Option(min=1, help="Steps a group, at most.")] = 160,
     common: Annotated[
         int, typer.Option(min=0, help="Steps on the whole public first; groups go on from there.")
-    ] = 60,
-    rank: Annotated[int, typer.Option(min=1, help="Rank of the adapters.")] = 8,
+    ] = 160,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the adapters.")] = 16,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     held_out: Annotated[float, typer.Option(help="Share of each group's people held out.")] = 0.3,
     held_out_questions: Annotated[

@@ -39,6 +39,9 @@ def check(
             "[default: all that the folder can do]."
         ),
     ] = None,
+    interpolated: Annotated[
+        int, typer.Option(min=1, help="At most so many mixtures through interpolation: dear.")
+    ] = 5,
     orders: Annotated[int, typer.Option(min=1, help="Orders of the options a question.")] = 6,
     every_question: Annotated[
         bool, typer.Option("--every-question", help="Also questions that were not taught.")
@@ -46,6 +49,10 @@ def check(
     sampled: Annotated[
         bool,
         typer.Option("--sampled", help="Let the models write every answer of routing: slow."),
+    ] = False,
+    recorded: Annotated[
+        bool,
+        typer.Option("--recorded", help="Start no model: take the laws measured by the training."),
     ] = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads; 0: all cores.")] = 0,
     figure: Annotated[
@@ -70,8 +77,10 @@ def check(
     if figure is not None and figure.suffix not in (".png", ".svg"):
         raise BadInput(f"--figure: {figure} must end in .png or .svg; rename it")
     wanted = CheckSettings(
-        targets=targets, sheets=sheets, routes=tuple(route or ROUTES), orders=orders,
-        every_question=every_question, sampled=sampled, threads=threads, seed=settings.seed or 0,
+        targets=targets, sheets=sheets, routes=tuple(route or ROUTES),
+        interpolated=interpolated, orders=orders,
+        every_question=every_question, sampled=sampled, recorded=recorded,
+        threads=threads, seed=settings.seed or 0,
     )  # fmt: skip
     found = check_folder(folder, wanted, on_step=settings.progress())
     if figure is not None:
@@ -93,6 +102,8 @@ def _text(found: Checked) -> str:
     mixers = []
     for row in rows:
         inside = ", ".join(f"{g} {n}" for g, n in row["inside"].items())
+        if row["targets"] != found.settings.targets:
+            inside += f" (of {row['targets']})"
         mixers.append((
             row["route"], inside, f"{row['jointly']}", f"{row['error']:.3f}",
             f"{row['interval']:.3f}", f"{row['distance']:.4f}", f"{row['calls']}",
@@ -131,6 +142,6 @@ def _text(found: Checked) -> str:
             ),
         ]  # fmt: skip
     for route in found.left_out:
-        lines.append(f"{route} needs an adapter for every group; left out.")
+        lines.append(f"{route} needs adapters and a running model; left out.")
     lines.append(f"{found.calls:,} model calls, {found.tokens:,} tokens.")
     return "\n".join(lines)

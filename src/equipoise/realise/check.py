@@ -53,12 +53,17 @@ class CheckSettings:
         Questionnaires per target and route.
     routes : tuple of str
         Of `ROUTES`; those the folder cannot do (interpolation without adapters) are left out.
+    interpolated : int
+        At most so many targets through interpolation: each is a model that is asked everything.
     orders : int
         Orders of the options; see `Questionnaire`.
     every_question : bool
         Also questions the models were not taught.
     sampled : bool
         Routing's answers are sampled from the models one by one.
+    recorded : bool
+        Start no model: take the laws that were measured when the models were trained. Single
+        orders are not in them, so every prompt of a question gets its mean law.
     system : str
         System prompt of groups without a persona: what their adapters were taught with.
     threads, slots : int
@@ -70,17 +75,21 @@ class CheckSettings:
     targets: int = 20
     sheets: int = 100
     routes: tuple[str, ...] = tuple(ROUTES)
+    interpolated: int = 5
     orders: int = 6
     every_question: bool = False
     sampled: bool = False
+    recorded: bool = False
     system: str = YOURSELF
     threads: int = 0
     slots: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.targets < 1 or self.sheets < 1:
-            raise BadInput("targets and sheets are at least 1")
+        if self.sampled and self.recorded:
+            raise BadInput("sampled answers need the models; leave --recorded or --sampled out")
+        if min(self.targets, self.sheets, self.interpolated) < 1:
+            raise BadInput("targets, sheets and interpolated are at least 1")
         for route in self.routes:
             if route not in ROUTES:
                 raise BadInput(f'routes: there is no "{route}"; write {", ".join(ROUTES)}')
@@ -160,6 +169,8 @@ def check_folder(folder: Path, settings: CheckSettings, *, on_step: Note | None 
         raise BadInput("check: the groups have different models; check them one by one")
     if not settings.every_question:
         surveyed = surveyed.only(surveyed.trained)
+    if settings.recorded:
+        return _Check(routes, surveyed, settings, None, on_step).run()
     with _served(routes, settings) as server:
         return _Check(routes, surveyed, settings, server, on_step).run()
 
@@ -174,30 +185,48 @@ def _served(routes: Routes, settings: CheckSettings) -> Iterator[LocalServer]:
 
 class _Check:
     def __init__(
-        self, routes: Routes, surveyed: Surveyed, settings: CheckSettings, server: LocalServer,
-        on_step: Note | None,
+        self, routes: Routes, surveyed: Surveyed, settings: CheckSettings,
+        server: LocalServer | None, on_step: Note | None,
     ) -> None:  # fmt: skip
         self.routes, self.surveyed, self.settings = routes, surveyed, settings
-        self.server, self.on_step = server, on_step
+        self._server, self.on_step = server, on_step
         self.groups = surveyed.groups
         self.asked = Questionnaire(surveyed.questions, orders=settings.orders)
         self.calls = self.tokens = self.unparsed = 0
 
+    @property
+    def server(self) -> LocalServer:
+        """The running server."""
+        assert self._server is not None
+        return self._server
+
+    def _recorded(self) -> GroupAnswers:
+        laws = self.surveyed.models
+        if laws is None:
+            raise BadInput("laws.json: it has no laws of the models; leave --recorded out")
+        given = tuple(
+            np.repeat(laws[:, q, None, : len(sheet.options)], len(sheet), axis=1)
+            for q, sheet in enumerate(self.asked.sheets)
+        )
+        return GroupAnswers(self.groups, self.asked, given)
+
     def run(self) -> Checked:
         """Read the models, then take every target through every route."""
+        asking = not self.settings.recorded
         can = {
-            "interpolation": set(self.routes.adapters) >= set(self.groups),
-            "persona routing": bool(self.routes.adapters),
+            "interpolation": asking and set(self.routes.adapters) >= set(self.groups),
+            "persona routing": asking and bool(self.routes.adapters),
         }
         names = [r for r in self.settings.routes if can.get(r, True)]
-        own = self._read("groups", self._own())
+        own = self._read("groups", self._own()) if asking else self._recorded()
         personas = self._read("personas", self._played()) if "persona routing" in names else None
         found: list[Realisation] = []
         targets = random_targets(len(self.groups), self.settings.targets, seed=self.settings.seed)
         for name in names:
-            for i, x in enumerate(targets):
+            some = targets[: self.settings.interpolated] if name == "interpolation" else targets
+            for i, x in enumerate(some):
                 found.append(self._one(name, own, personas, x, i))
-                self._told(i + 1, len(targets), name)
+                self._told(i + 1, len(some), name)
         left = tuple(r for r in self.settings.routes if r not in names)
         return Checked(
             Fidelity(self.groups, tuple(found)), self.settings,

@@ -41,6 +41,8 @@ class Surveyed:
         Effective number of people behind each law; None where only shares are known.
     trained : tuple of str
         Questions the models were taught.
+    models : (K, Q, C) array or None
+        What the groups' models answer, as it was measured when they were trained.
     """
 
     groups: tuple[str, ...]
@@ -48,6 +50,7 @@ class Surveyed:
     people: AnswerLaws
     sizes: FloatArray | None
     trained: tuple[str, ...]
+    models: FloatArray | None = None
 
     def only(self, names: tuple[str, ...]) -> Surveyed:
         """Return the same with some of the questions, in their order."""
@@ -59,7 +62,8 @@ class Surveyed:
         shares = self.people.shares[:, kept, : max(map(len, options))]
         people = AnswerLaws(self.groups, tuple(q.name for q in questions), options, shares)
         sizes = None if self.sizes is None else self.sizes[:, kept]
-        return Surveyed(self.groups, questions, people, sizes, self.trained)
+        models = None if self.models is None else self.models[:, kept, : shares.shape[2]]
+        return Surveyed(self.groups, questions, people, sizes, self.trained, models)
 
 
 def read_surveyed(path: str | Path) -> Surveyed:
@@ -105,20 +109,28 @@ def _surveyed(data: dict[str, Any]) -> Surveyed:
         for q in data["questions"]
     )
     options = tuple(q.options for q in questions)
-    if [len(rows) for rows in data["people"]] != [len(questions)] * len(groups):
-        raise ValueError("people")
-    shares = np.zeros((len(groups), len(questions), max(map(len, options))))
-    for k, rows in enumerate(data["people"]):
-        for q, row in enumerate(rows):
-            kept = np.maximum(np.array(row, dtype=np.float64), LEAST)
-            shares[k, q, : len(options[q])] = kept / kept.sum()
+    shares = _shares(data["people"], options, len(groups))
+    laws = data.get("laws")
+    models = None if laws is None else _shares([laws[g] for g in groups], options, len(groups))
     names = tuple(q.name for q in questions)
     people, sizes = AnswerLaws(groups, names, options, shares), None
     known = _panel(str(data.get("panel", "")), groups, names)
     if known is not None:
         people, sizes = known
     trained = tuple(str(q) for q in data.get("trained", names))
-    return Surveyed(groups, questions, people, sizes, trained)
+    return Surveyed(groups, questions, people, sizes, trained, models)
+
+
+def _shares(nested: Any, options: tuple[tuple[str, ...], ...], groups: int) -> FloatArray:
+    """Return nested lists as an array (K, Q, C), no option quite impossible."""
+    if [len(rows) for rows in nested] != [len(options)] * groups:
+        raise ValueError("shape")
+    shares = np.zeros((groups, len(options), max(map(len, options))))
+    for k, rows in enumerate(nested):
+        for q, row in enumerate(rows):
+            kept = np.maximum(np.array(row, dtype=np.float64), LEAST)
+            shares[k, q, : len(options[q])] = kept / kept.sum()
+    return shares
 
 
 def _panel(

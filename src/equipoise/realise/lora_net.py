@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import BadInput, MissingExtra
+from equipoise.llm.requests import Prompt
 from equipoise.realise.prompt_tree import PromptTree
 from equipoise.realise.tree_attention import NAME, Layout, register
 
@@ -27,6 +28,9 @@ Blocks = Sequence[Sequence[Sequence[int]]]
 
 MODULES = ("q_proj", "v_proj", "gate_proj", "up_proj", "down_proj")
 """Layers that get an adapter, by their names in `transformers`' Llama models."""
+
+TOLD_APART = 0.5
+LONGEST = 3.0
 
 LIBRARIES = ("torch", "transformers", "peft", "safetensors", "gguf")
 
@@ -52,10 +56,10 @@ class LoraShape:
     is computed once.
     """
 
-    rank: int = 8
-    alpha: float = 16.0
+    rank: int = 16
+    alpha: float = 32.0
     modules: tuple[str, ...] = MODULES
-    first_layer: int = 18
+    first_layer: int = 12
 
     def __post_init__(self) -> None:
         if not 1 <= self.rank <= 256 or not self.alpha > 0.0 or self.first_layer < 0:
@@ -128,8 +132,17 @@ class LoraNet:
         """What learns, by name."""
         return self._weights
 
-    def reset(self, seed: int) -> None:
-        """Begin anew: the first matrix as `peft` draws it, from this seed; the second 0."""
+    def reset(self, seed: int, prompts: Blocks = ()) -> None:
+        """Begin anew: the second matrices 0, the first drawn as `peft` draws them, from this seed.
+
+        Parameters
+        ----------
+        seed : int
+        prompts : sequence of blocks of prompts, optional
+            One block a question. Half of the rows of every first matrix then read what differs
+            between the questions where a prompt ends (`_differences`): by chance they would
+            hardly see it, and take hundreds of steps to find it.
+        """
         import torch
 
         generator = torch.Generator().manual_seed(seed)
@@ -140,6 +153,42 @@ class LoraNet:
                     parameter.uniform_(-bound, bound, generator=generator)
                 else:
                     parameter.zero_()
+            if len(prompts) > 2:
+                for name, seen in self._inputs(prompts).items():
+                    rows = _differences(seen, self.shape.rank // 2)
+                    self._weights[name][: len(rows)] = torch.from_numpy(rows)
+
+    def _inputs(self, prompts: Blocks) -> dict[str, NDArray[np.float64]]:
+        """Return what each adapted layer is given where a prompt ends, mean of each block."""
+        import torch
+
+        heard: dict[str, list[Any]] = {}
+        hooks = []
+
+        def listen(name: str) -> Any:
+            def hook(_: Any, given: tuple[Any, ...]) -> None:
+                heard[name].append(given[0][0].float())
+
+            return hook
+
+        for name, module in self.model.named_modules():
+            key = f"{name}.lora_A.default.weight"
+            if key in self._weights:
+                heard[key] = []
+                hooks.append(module.register_forward_pre_hook(listen(key)))
+        try:
+            ends = []
+            with torch.no_grad():
+                for block in prompts:
+                    self.logprobs([block], keep=False)
+                    ends.append(torch.from_numpy(PromptTree.of([block]).ends))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return {
+            key: np.stack([x[e].mean(0).double().numpy() for x, e in zip(seen, ends, strict=True)])
+            for key, seen in heard.items()
+        }
 
     def state(self) -> Arrays:
         """Return a copy of the adapter's matrices."""
@@ -281,11 +330,40 @@ class LoraNet:
         tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(tokens) < 2:
             raise BadInput("perplexity: the text has fewer than two tokens")
-        # A prompt ends at each of its tokens: the tree of all beginnings is the text itself.
-        beginnings = [[tokens[:i] for i in range(1, len(tokens))]]
         with torch.no_grad():
-            logs = self.logprobs(beginnings, keep=False)
+            logs = self.logprobs(beginnings(tokens, 1), keep=False)
         return float(torch.exp(-logs[range(len(tokens) - 1), tokens[1:]].double().mean()))
+
+    def passage(self, before: Prompt | None, text: str) -> Blocks:
+        """Return a text as a tree of its beginnings, after a conversation if there is one."""
+        from equipoise.llm.hf_local import chat_tokens
+
+        first = chat_tokens(self.tokenizer, before) if before is not None else []
+        tokens = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return beginnings([*first, *tokens], max(1, len(first)))
+
+
+def beginnings(tokens: Sequence[int], first: int) -> list[list[list[int]]]:
+    """Return all beginnings of a text, from `first` tokens on, as one block.
+
+    A prompt ends at each of its tokens: as a tree they are the text itself, computed once.
+    """
+    return [[list(tokens[:i]) for i in range(first, len(tokens))]]
+
+
+def _differences(seen: NDArray[np.float64], rows: int) -> NDArray[np.float32]:
+    """Return directions (rows, width) in which inputs (questions, width) differ.
+
+    The principal directions of the differences, less what all inputs have in common, scaled so
+    that questions are told apart by about `TOLD_APART`; no row is longer than `LONGEST`.
+    """
+    mean = seen.mean(axis=0)
+    _, spread, directions = np.linalg.svd(seen - mean, full_matrices=False)
+    directions = directions[: min(rows, len(seen) - 1)]
+    directions = directions - np.outer(directions @ mean, mean) / (mean @ mean)
+    spread = spread[: len(directions)] / len(seen) ** 0.5
+    scale = np.minimum(TOLD_APART / np.maximum(spread, 1e-9), LONGEST)
+    return np.asarray(directions * scale[:, None], dtype=np.float32)
 
 
 def _precision() -> str:

@@ -29,6 +29,7 @@ from equipoise.panels.answers import AnswerTable
 from equipoise.panels.panel import Panel
 from equipoise.panels.splitting import split_people
 from equipoise.realise.adapter_files import Heads, folder_names, write_gguf, write_peft
+from equipoise.realise.fluency import NEUTRAL
 from equipoise.realise.lora_net import LoraNet, need_training
 from equipoise.realise.settings import TrainSettings
 from equipoise.realise.task import AnswerTask, held_out_questions
@@ -194,7 +195,7 @@ def train_groups(
     net = LoraNet(
         Path(known.gguf), settings.shape, threads=settings.threads, precision=settings.precision
     )
-    trained = _all_trained(net, lesson, settings, state, digest, progress)
+    trained = _all_trained(net, lesson, settings, state, known.sha256, progress)
     names = folder_names(lesson.groups)
     config = net.model.config
     heads = Heads(int(config.num_attention_heads), int(config.num_key_value_heads))
@@ -219,17 +220,21 @@ def _all_trained(
     lesson: Lesson,
     settings: TrainSettings,
     state: Path,
-    digest: str,
+    sha256: str,
     progress: Progress | None,
 ) -> dict[str, Trained]:
     import dataclasses
 
+    digest = settings.digest(lesson.panel, sha256)
     out, start = {}, None
     if settings.common:
         plan = dataclasses.replace(settings.schedule, steps=settings.common)
+        # How long groups learn is not the common start's business: it can be gone on from again.
+        alike = dataclasses.replace(settings, schedule=plan)
         out[PUBLIC] = train_adapter(
             net, lesson.task, sharpened(lesson.public, settings.sharp), plan, seed=settings.seed,
-            folder=state, name="0-public", digest=digest, progress=progress,
+            folder=state, name="0-public", digest=alike.digest(lesson.panel, sha256),
+            progress=progress,
         )  # fmt: skip
         start = out[PUBLIC].state
     for k, group in enumerate(lesson.groups):
@@ -251,22 +256,6 @@ def sharpened(shares: FloatArray, power: float) -> FloatArray:
     """
     raised = shares**power
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
-
-
-NEUTRAL = (
-    "The river rises in the hills north of the town and runs for about forty miles before it "
-    "reaches the sea. In spring, when the snow melts, the water is high and brown, and the paths "
-    "along the bank are often closed. Most of the mills that once stood beside it are gone; two "
-    "have been turned into houses, and one is a small museum where visitors can see how grain was "
-    "ground. A bridge of grey stone, built in 1784, carries the road to the market square. On "
-    "Saturdays farmers sell bread, apples and cheese there, and a band plays when the weather is "
-    "dry. Children learn to swim in the wide pool below the weir, which is shallow and warm in "
-    "August. Further down, the valley opens into meadows. Herons stand in the reeds, and in the "
-    "evening the fishermen walk home with their nets over their shoulders. The railway follows the "
-    "river for the last ten miles, so a traveller who sits on the left side of the train can watch "
-    "it grow from a stream into an estuary, with boats lying on the mud at low tide."
-)
-"""A text about nothing the questions are about."""
 
 
 def _fluency(net: LoraNet, trained: dict[str, Trained]) -> dict[str, float]:

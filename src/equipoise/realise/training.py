@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import BadInput
 from equipoise.realise.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from equipoise.realise.fluency import passages
 from equipoise.realise.lora_net import LoraNet
 from equipoise.realise.task import AnswerTask
 
@@ -56,22 +57,25 @@ class Schedule:
         Mean total variation to the people taught at which training ends.
     patience : int
         Looks without coming nearer at which it ends.
+    fluency : float
+        Weight of the divergence from the untrained model on passages about something else.
     """
 
-    steps: int = 120
+    steps: int = 160
     rate: float = 2e-3
     squares: int = 1
     questions: int = 5
-    look_every: int = 10
+    look_every: int = 20
     near: float = 0.01
-    patience: int = 4
+    patience: int = 3
+    fluency: float = 0.5
 
     def __post_init__(self) -> None:
         whole = (self.steps, self.squares, self.questions, self.look_every, self.patience)
-        if min(whole) < 1 or not 0.0 < self.rate < 1.0 or not self.near >= 0.0:
+        if min(whole) < 1 or not 0.0 < self.rate < 1.0 or min(self.near, self.fluency) < 0.0:
             raise BadInput(
                 "training: steps, squares, questions and looks are at least 1, the rate lies "
-                "between 0 and 1"
+                "between 0 and 1, near and fluency are at least 0"
             )
 
     def rate_at(self, step: int) -> float:
@@ -159,9 +163,29 @@ class _Run:
     looks: list[Look] = field(default_factory=list)
     moments: Arrays = field(default_factory=dict)
     best: Arrays = field(default_factory=dict)
+    passages: list[tuple[Any, Any]] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Compute what does not change: lower layers, and what the untrained model says."""
+        import torch
+
+        self.net.remember(self.blocks(range(len(self.tokens))))
+        if not self.schedule.fluency:
+            return
+        now = self.net.state()
+        self.net.restore({n: a if "lora_A" in n else np.zeros_like(a) for n, a in now.items()})
+        with torch.no_grad():
+            for before, text in passages():
+                blocks = self.net.passage(before, text)
+                self.passages.append((blocks, self.net.logprobs(blocks)))
+        self.net.restore(now)
 
     def begin(self, start: Arrays | None) -> None:
-        self.net.restore(start) if start else self.net.reset(self.seed)
+        if start:
+            self.net.restore(start)
+        else:
+            taught = np.isin(self.task.question, self.task.trained)
+            self.net.reset(self.seed, self.blocks(np.flatnonzero(taught)))
         self.best = self.net.state()
         for name, a in self.best.items():
             self.moments[f"first/{name}"] = np.zeros_like(a)
@@ -208,8 +232,14 @@ class _Run:
         letters = self.net.letters(targets.shape[1])
         logs = self.net.logprobs(self.blocks(rows))[:, letters]
         loss = -(torch.from_numpy(targets[rows]).float() * logs).sum(-1).mean()
+        whole = loss
+        if plan.fluency:
+            blocks, before = self.passages[self.step % len(self.passages)]
+            now = self.net.logprobs(blocks)
+            apart = torch.nn.functional.kl_div(now, before, log_target=True, reduction="batchmean")
+            whole = loss + plan.fluency * apart
         parameters = self.net.parameters
-        gradients = torch.autograd.grad(loss, list(parameters.values()))
+        gradients = torch.autograd.grad(whole, list(parameters.values()))
         self._update(dict(zip(parameters, gradients, strict=True)))
         self.step += 1
         return float(loss.detach())
@@ -313,8 +343,9 @@ def train_adapter(
             f"{folder}: it has a checkpoint of other settings; choose another --out, or remove it"
         )
     run.begin(start) if kept is None else run.go_on(kept)
-    net.remember(run.blocks(range(len(tokens))))
     why = str(kept.about["why"]) if kept is not None else ""
+    if not why:
+        run.prepare()
     began, loss = time.perf_counter() - run.seconds, math.nan
     while not why:
         loss = run.one_step()

@@ -22,7 +22,8 @@ A study file is TOML: tables in brackets, one key per line, `#` starts a comment
 `[panel]` (what humans said) or a `[game]` with `file`; everything else has a default. Unknown keys
 are errors that name the nearest known one. `equipoise new study FILE` writes one to start from;
 `equipoise new study FILE --file survey.csv` writes one for your own survey;
-`equipoise schema study` prints the same reference as JSON Schema.
+`equipoise schema study` prints the same reference as JSON Schema, which lies in
+[schemas/study.json](schemas/study.json).
 
 This page is made by `python -m equipoise.study.reference` from the texts of that schema.
 """

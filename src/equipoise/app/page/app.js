@@ -44,18 +44,21 @@ class Line {
 
 export const told = () => ({ source: state.opened.source, set: state.set });
 
-const solving = new Line("solve", (found, body) => {
+// Two lines: a move never waits for what takes longer, and what is late is not drawn.
+let moves = 0;
+const [solving, settling] = ["solve", "full"].map((what) => new Line("solve", (found, body) => {
+  if (body.full && body.move !== moves) return;
   state.found = found;
   drawFound();
-  drawn(body.full ? "full" : "solve", body.turn);
-});
+  drawn(what, body.turn);
+}));
 const mapping = new Line("map", (found, body) => {
   state.map = found;
   map.show(found, body.axes, state.opened.groups);
   $("map").classList.remove("old");
   drawMapWords(body.axes);
   drawn("map", body.turn);
-  if (!found.exact && !body.fine && found.anybody > 0) mapping.send({ ...body, fine: true, turn: nextTurn() });
+  if (found.more && !body.fine) mapping.send({ ...body, fine: true, turn: nextTurn() });
   else if (state.opened.draws > 0) doubting.send({ ...told(), axes: body.axes, tab: `${TAB}~`, turn });
   if (map.at) askCell();
 }, (text) => {
@@ -93,7 +96,8 @@ function drawn(what, of) {
 
 let rest = 0;
 export function changed(mapToo = true) {
-  solving.send({ ...told(), full: false, turn: nextTurn() });
+  moves += 1;
+  solving.send({ ...told(), full: false, turn: nextTurn(), stop: mapToo ? TAB : null });
   $("reset").disabled = false;
   markHere();
   if (mapToo) $("map").classList.add("old");
@@ -104,7 +108,7 @@ export function changed(mapToo = true) {
 
 let mapWaits = false;
 function settled() {
-  solving.send({ ...told(), full: true, turn: nextTurn() });
+  settling.send({ ...told(), full: true, move: moves, turn: nextTurn() });
   if (mapWaits) drawMap();
   mapWaits = false;
   plans.stale();
@@ -410,7 +414,7 @@ export function show(opened) {
   // After the first picture: the map, then what takes longer.
   requestAnimationFrame(() => setTimeout(() => {
     drawMap();
-    solving.send({ ...told(), full: true, turn: nextTurn() });
+    settling.send({ ...told(), full: true, move: moves, turn: nextTurn() });
   }, 0));
 }
 
