@@ -7,6 +7,7 @@ their realisation.toml, with laws.json beside it.
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +56,7 @@ def test_trained_models_keep_sign_and_order(record_figure: Callable[[str, Any], 
         data[f"predicted_from_{name}"] = found[name].to_dict()
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         figure = RESULTS / f"{today}-simulation-trained-{name}.svg"
-        figure.write_bytes(drawn(lambda one=found[name]: simulation(one), "svg"))
+        figure.write_bytes(drawn(functools.partial(simulation, found[name]), "svg"))
     record_figure("simulate.trained_models", data)
     as_it_is = found["people"].phases[0]
     assert as_it_is.order_kept
