@@ -51,7 +51,7 @@ def test_adapters_that_learnt_nothing_are_reported_as_such(tmp_path: Path) -> No
             tmp_path, lesson, settings, "small", "digest", trained, names, fluency
         )
         # Four questions tell groups apart so little that power asks for thousands of sheets.
-        with mock.patch("equipoise.realise.distinct.sheets_needed", return_value=300):
+        with mock.patch("equipoise.realise.distinct.sheets_needed", return_value=60):
             report = report_of(found, threads=1)
     report.write(tmp_path)
     said = json.loads((tmp_path / "report.json").read_text())
