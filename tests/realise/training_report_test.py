@@ -29,6 +29,7 @@ from tests.llm.small_model import small_model
 QUESTIONS = ("natspac", "natenvir", "natcrime", "natfare")
 
 
+@pytest.mark.soak
 def test_adapters_that_learnt_nothing_are_reported_as_such(tmp_path: Path) -> None:
     model = small_model()
     panel = load_panel("gss2018", groups=3, questions=QUESTIONS)
