@@ -30,6 +30,9 @@ IntArray = NDArray[np.int64]
 LEAST = 0.8
 """The least lower end for a model that is to stand for a group."""
 
+SETTLED = 1e-3
+"""Ends of joint intervals are found to about this."""
+
 NEARLY = 0.95
 """The weight of its own group the power calculation is made at."""
 
@@ -66,7 +69,7 @@ class Distinct:
     @property
     def holds(self) -> bool:
         """Whether the interval contains 1 and its lower end is at least `LEAST`."""
-        return self.weight.high >= 1.0 - 1e-6 and self.weight.low >= LEAST
+        return self.weight.high >= 1.0 - SETTLED and self.weight.low >= LEAST
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
