@@ -93,6 +93,15 @@ def measured() -> Any:
     return who.measure(given={"a": Scripted.uniform()})
 
 
+def simulated(folder: Path) -> Any:
+    from equipoise.simulate.simulation import Setup, simulate
+
+    game = eq.AlignmentGame(
+        panel().groups, 2, [eq.Attractiveness(panel().appeal(), 1.0), eq.Consistency([1 / 3] * 3)]
+    )
+    return simulate(Setup(game, panel(), replicates=2), 160, log=folder / "log.sqlite")
+
+
 def diagnosis() -> Any:
     from equipoise.llm.backend import Capabilities
     from equipoise.llm.doctor import Diagnosis
@@ -133,6 +142,7 @@ EXAMPLES: dict[str, Callable[[Path], Any]] = {
     "AgentFindings": lambda _: measured().agents[0],
     "Measured": lambda _: measured(),
     "Diagnosis": lambda _: diagnosis(),
+    "Simulation": simulated,
 }  # fmt: skip
 
 
