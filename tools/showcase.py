@@ -221,7 +221,7 @@ def main() -> None:
     groups, study = folder / "groups", folder / "study.toml"
     trained = step(
         folder / "train.json", "realise", "train", "--panel", PANEL, "--groups", str(GROUPS),
-        "--model", MODEL, "--out", str(groups), "--steps", "120", "--resume",
+        "--model", MODEL, "--out", str(groups), "--resume",
     )  # fmt: skip
     shutil.copyfile(STUDY, study)
     out = folder / "study"

@@ -42,7 +42,7 @@ def train(
     ] = None,
     year: Annotated[int | None, typer.Option(help="The year, where a panel has several.")] = None,
     model: Annotated[str, typer.Option(help="A name of `models list`.")] = "smollm2-135m",
-    steps: Annotated[int, typer.Option(min=1, help="Steps a group, at most.")] = 160,
+    steps: Annotated[int, typer.Option(min=1, help="Steps a group, at most.")] = 120,
     common: Annotated[
         int, typer.Option(min=0, help="Steps on the whole public first; groups go on from there.")
     ] = 160,

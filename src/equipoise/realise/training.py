@@ -61,7 +61,7 @@ class Schedule:
         Weight of the divergence from the untrained model on passages about something else.
     """
 
-    steps: int = 160
+    steps: int = 120
     rate: float = 2e-3
     squares: int = 1
     questions: int = 5
