@@ -91,7 +91,7 @@ def to_simulate(
     panel = source.panel
     game = source.game(None)
     if measured.game.file is not None:
-        game = load_game(measured.game.file)
+        game = load_game(path.parent / measured.game.file)
         game.groups.same_labels(panel.groups.labels)
     laws = None
     if realisation is not None or table.agents == "models":
