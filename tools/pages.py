@@ -18,6 +18,7 @@ from tools.cli_page import cli_page
 from tools.gallery import gallery
 from tools.game_file_page import game_file_page
 from tools.glossary import glossary
+from tools.showcase_page import showcase_page
 
 __all__ = ["DOCS", "PAGES", "stale"]
 
@@ -34,6 +35,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "gallery.md": gallery,
     "glossary.md": glossary,
+    "showcase.md": showcase_page,
     "schemas/game.json": lambda: _schema(gamefile.schema()),
     "schemas/study.json": lambda: _schema(study_schema()),
 }

@@ -241,7 +241,7 @@ def main() -> None:
     }
     check = step(
         folder / "check.json", "realise", "check", str(groups), "--targets", str(TARGETS),
-        "--figure", str(folder / "check.png"),
+        "--recorded", "--route", "routing",
     )  # fmt: skip
     loop = step(folder / "loop.json", "simulate", str(study), "--out", str(out), good=(0, 1))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()

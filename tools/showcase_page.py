@@ -120,11 +120,13 @@ from the answers alone, against **people**, who was speaking:
 
 {_table(["share of questionnaires", *groups], rows)}
 
+A group whose answers lie between the others' is hard to tell from a blend of them, and trained models
+are not quite their people: the audit says so in its intervals and its misses, not in the plan's favour.
 Before and after differ for {_joined(d["before"]["excluded"])}; who pays for it with coverage:
 {_joined(d["plan"]["losers"])}.
 
-The mixers by themselves: {d["check"][0]["targets"]} random mixtures through every route, audited
-against the models' own answers: how often each weight lies inside its 95 % interval, and how far what
+The mixer by itself: {d["check"][0]["targets"]} random mixtures, each audited from
+{d["check"][0]["sheets"]} questionnaires against the models' own measured answers: how often each weight lies inside its 95 % interval, and how far what
 is said is from the mixture that was meant (total variation). Audited against people instead, weights
 are off by the first error on average; the second is the part that is the models', not the mixer's:
 
