@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import equipoise as eq
 from equipoise.cli.main import run
 from equipoise.errors import BadInput
 from equipoise.panels import load_panel
@@ -208,3 +209,31 @@ def test_a_plan_that_brings_in_diversity_uses_the_panel_s_overlap(tmp_path: Path
     assert term is not None
     assert term.kernel is not None
     assert float(term.weight) > 0
+
+
+def test_a_measured_game_is_found_in_the_folder_of_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From another working directory too. Witness: the game that was measured."""
+    from equipoise.game.gamefile import load_game
+    from equipoise.llm.scripted import Scripted
+    from equipoise.study.measuring import FOLDER, to_measure
+    from equipoise.study.simulating import to_simulate
+    from equipoise.study.study_file import read_study
+
+    path, out = tmp_path / "study.toml", tmp_path / "out"
+    path.write_text(
+        '[panel]\nname = "gss2018"\ngroups = 3\nquestions = ["natenvir", "natarms"]\n'
+        '[[agents]]\nname = "a"\nmodel = "any"\n[measure]\npersonas = false\n'
+        '[game]\nanchor = "measured"\n[uncertainty]\ndraws = 40\n[simulate]\nrounds = 160\n'
+    )
+    study = read_study(path)
+    who = to_measure(study, tmp_path).population
+    who.measure(given={"a": Scripted.uniform()}).write(out / FOLDER)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = to_simulate(study, path, out).setup.game
+    assert found.agents.labels() == ("a",)
+    anchor = found.term(eq.Consistency).anchor  # type: ignore[union-attr]
+    kept = load_game(out / FOLDER / "game.json").term(eq.Consistency).anchor  # type: ignore[union-attr]
+    assert np.array_equal(anchor, kept)
