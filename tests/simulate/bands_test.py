@@ -18,14 +18,16 @@ def walks(rng: np.random.Generator, blocks: int, replicates: int, k: int) -> Flo
     return steps.cumsum(axis=0) / np.arange(1, blocks + 1)[:, None, None]
 
 
-def held(bias: float, power: float, repetitions: int = 400) -> tuple[float, float]:
+def held(
+    bias: float, power: float, repetitions: int = 400, falls: float = 0.5
+) -> tuple[float, float]:
     """Return how often noise alone, and noise + drift, hold the limit 0 in all of 4 columns."""
     rng = np.random.default_rng(3)
     noise = full = 0
     for _ in range(repetitions):
         path = walks(rng, 200, 8, 4)
         path = path + bias * (np.arange(1, 201)[:, None, None] / 200) ** -power
-        found = band(path, np.ones(200))
+        found = band(path, np.ones(200), falls=falls)
         noise += bool((np.abs(found.mean) <= found.noise).all())
         full += bool(found.holds(np.zeros(4)).all())
     return noise / repetitions, full / repetitions
@@ -54,6 +56,14 @@ def test_the_drift_covers_what_all_replicates_have_in_common(power: float) -> No
     noise, full = held(0.12, power)
     assert noise < 0.5
     assert full >= 0.93
+
+
+def test_an_error_that_falls_more_slowly_needs_its_own_exponent() -> None:
+    """Planted: the band for rounds^-1/2 misses what falls as rounds^-1/4 too often."""
+    _, right = held(0.3, 0.25, falls=0.25)
+    _, wrong = held(0.3, 0.25, falls=0.5)
+    assert right >= 0.93
+    assert wrong < 0.5
 
 
 def test_an_error_that_does_not_fall_is_not_covered() -> None:

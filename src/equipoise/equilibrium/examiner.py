@@ -6,19 +6,23 @@ projection, no level of theirs. One pass, blocks of 64 agents with groups outerm
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.equilibrium.jit import SAFE_MATH, FloatArray, jit
 
 __all__ = ["exam_pass", "general_exam_pass"]
 
 BLOCK = 64
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
-def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
-    values, alpha, pull, beta, common, met_total, met_factor, met_count, gamma, own, profile,
-    low, high, full, gap, regret, spread, size, off,
-):  # fmt: skip
+@jit(fastmath=SAFE_MATH)
+def exam_pass(
+    values: FloatArray, alpha: FloatArray, pull: FloatArray, beta: FloatArray, common: FloatArray,
+    met_total: FloatArray, met_factor: float, met_count: float, gamma: FloatArray,
+    own: FloatArray, profile: FloatArray, low: int, high: int, full: bool, gap: FloatArray,
+    regret: FloatArray, spread: FloatArray, size: FloatArray, off: FloatArray,
+) -> None:  # fmt: skip
     r"""Examine agents low..high of an affine game with curvature :math:`h_i I`.
 
     :math:`g_i = \alpha_i a_i + \beta_i c_i + r - \gamma_i\sigma(T - x_i)/(N-1)` with
@@ -138,11 +142,13 @@ def exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the typ
         i += n
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
-def general_exam_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
-    values, alpha, pull, prices, beta, rho, gamma, matrices, dense, met, profile,
-    others, low, high, full, gap, regret, spread, size, off,
-):  # fmt: skip
+@jit(fastmath=SAFE_MATH)
+def general_exam_pass(
+    values: FloatArray, alpha: FloatArray, pull: FloatArray, prices: FloatArray, beta: FloatArray,
+    rho: FloatArray, gamma: FloatArray, matrices: FloatArray, dense: NDArray[np.bool_],
+    met: FloatArray, profile: FloatArray, others: float, low: int, high: int, full: bool,
+    gap: FloatArray, regret: FloatArray, spread: FloatArray, size: FloatArray, off: FloatArray,
+) -> None:  # fmt: skip
     r"""Examine agents low..high of an affine game with any matrices, default network.
 
     :math:`v_i = \alpha_i a_i + \beta_i(Bc_i - Bx_i) - \rho_i Rx_i + r - \gamma_i S(T-x_i)/(N-1)`

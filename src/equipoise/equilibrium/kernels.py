@@ -9,8 +9,9 @@ never numba's own, which abort when two Python threads meet in them.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from equipoise.equilibrium.jit import FloatArray, Places, jit
 
 __all__ = ["answer_pass"]
 
@@ -20,8 +21,10 @@ SCALAR = 12
 """About how many vectorised products an addition at scattered places costs."""
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def add_pairs(on, weight, n, chosen, jacobian):  # type: ignore[no-untyped-def]  # compiled
+@jit(fastmath=True)
+def add_pairs(
+    on: FloatArray, weight: FloatArray, n: int, chosen: Places, jacobian: FloatArray,
+) -> None:  # fmt: skip
     """Add weight·aa' of the first n columns of `on`, which are 0 or 1, to the upper triangle."""
     for b in range(n):
         q = 0
@@ -33,11 +36,13 @@ def add_pairs(on, weight, n, chosen, jacobian):  # type: ignore[no-untyped-def] 
                 jacobian[chosen[c], chosen[d]] += weight[b]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def answer_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
-    values, alpha, pull, beta, common, pressure, gamma, curvature, weight, met, grow, extra,
-    level, warm, profile, write, low, high, mean, jacobian, limits,
-):  # fmt: skip
+@jit(fastmath=True)
+def answer_pass(
+    values: FloatArray, alpha: FloatArray, pull: FloatArray, beta: FloatArray, common: FloatArray,
+    pressure: FloatArray, gamma: FloatArray, curvature: FloatArray, weight: FloatArray,
+    met: float, grow: float, extra: float, level: FloatArray, warm: bool, profile: FloatArray,
+    write: bool, low: int, high: int, mean: FloatArray, jacobian: FloatArray, limits: FloatArray,
+) -> None:  # fmt: skip
     r"""Answer coverage m for agents low..high: :math:`x_i = (t_i - \lambda_i)_+/h_i`.
 
     :math:`t_i = \alpha_i a_i + \beta_i c_i + r - \gamma'_i S m`. `values`, `pull` are (rows or

@@ -9,16 +9,18 @@ asks for). The groups served are remembered between passes, one byte each.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from equipoise.equilibrium.jit import SAFE_MATH, FloatArray, Marks, Places, jit
 
 __all__ = ["definite_pass", "general_pass"]
 
-MATH = {"contract", "reassoc", "nsz"}
 
-
-@numba.njit(nogil=True, cache=True, fastmath=MATH, error_model="numpy")
-def factor(list_, q, d, w, matrices, block, chol):  # type: ignore[no-untyped-def]  # compiled
+@jit(fastmath=SAFE_MATH)
+def factor(
+    list_: Places, q: int, d: float, w: FloatArray, matrices: FloatArray, block: FloatArray,
+    chol: FloatArray,
+) -> bool:  # fmt: skip
     """Build A on the groups listed and factor it against the first; False if not definite.
 
     `block` receives A, `chol` the lower factor of Z'AZ with inverted diagonal.
@@ -45,8 +47,10 @@ def factor(list_, q, d, w, matrices, block, chol):  # type: ignore[no-untyped-de
     return True
 
 
-@numba.njit(nogil=True, cache=True, fastmath=MATH, error_model="numpy")
-def stationary(t, list_, q, block, chol, y):  # type: ignore[no-untyped-def]  # compiled
+@jit(fastmath=SAFE_MATH)
+def stationary(
+    t: FloatArray, list_: Places, q: int, block: FloatArray, chol: FloatArray, y: FloatArray,
+) -> None:  # fmt: skip
     """Weights y of the groups listed that make their payoffs equal; their sum is 1."""
     rest = 1.0
     for a in range(1, q):
@@ -62,8 +66,11 @@ def stationary(t, list_, q, block, chol, y):  # type: ignore[no-untyped-def]  # 
     y[0] = rest
 
 
-@numba.njit(nogil=True, cache=True, fastmath=MATH, error_model="numpy")
-def payoffs(t, list_, q, y, d, w, matrices, v):  # type: ignore[no-untyped-def]  # compiled
+@jit(fastmath=SAFE_MATH)
+def payoffs(
+    t: FloatArray, list_: Places, q: int, y: FloatArray, d: float, w: FloatArray,
+    matrices: FloatArray, v: FloatArray,
+) -> float:  # fmt: skip
     """Write v = t − A y for all groups; return the level of the groups listed."""
     n = t.size
     for k in range(n):
@@ -81,8 +88,8 @@ def payoffs(t, list_, q, y, d, w, matrices, v):  # type: ignore[no-untyped-def] 
     return level / q
 
 
-@numba.njit(nogil=True, cache=True, fastmath=MATH, error_model="numpy")
-def gather(on, list_):  # type: ignore[no-untyped-def]  # compiled
+@jit(fastmath=SAFE_MATH)
+def gather(on: Marks, list_: Places) -> int:
     """List the groups that are on."""
     q = 0
     for k in range(on.size):
@@ -92,8 +99,8 @@ def gather(on, list_):  # type: ignore[no-untyped-def]  # compiled
     return q
 
 
-@numba.njit(nogil=True, cache=True, fastmath=MATH, error_model="numpy")
-def guess(t, h, on):  # type: ignore[no-untyped-def]  # compiled
+@jit(fastmath=SAFE_MATH)
+def guess(t: FloatArray, h: float, on: Marks) -> None:
     """Serve what a multiple h of the identity would: water-filling, at most a few steps."""
     n = t.size
     level = -h if h > 0.0 else 0.0
@@ -114,8 +121,11 @@ def guess(t, h, on):  # type: ignore[no-untyped-def]  # compiled
         on[t.argmax()] = 1
 
 
-@numba.njit(nogil=True, cache=True, fastmath=MATH, error_model="numpy")
-def switch(t, d, w, matrices, size, on, list_, block, chol, y, v):  # type: ignore[no-untyped-def]  # compiled
+@jit(fastmath=SAFE_MATH)
+def switch(
+    t: FloatArray, d: float, w: FloatArray, matrices: FloatArray, size: float, on: Marks,
+    list_: Places, block: FloatArray, chol: FloatArray, y: FloatArray, v: FloatArray,
+) -> int:  # fmt: skip
     """Let all groups with a wrong sign change sides at once; number served, or 0 (unsettled)."""
     n = t.size
     for _ in range(8 + n // 4):
@@ -145,8 +155,12 @@ def switch(t, d, w, matrices, size, on, list_, block, chol, y, v):  # type: igno
     return 0
 
 
-@numba.njit(nogil=True, cache=True, fastmath=MATH, error_model="numpy")
-def climb(t, d, w, matrices, size, on, list_, block, chol, y, v, x):  # type: ignore[no-untyped-def]  # compiled
+@jit(fastmath=SAFE_MATH)
+def climb(
+    t: FloatArray, d: float, w: FloatArray, matrices: FloatArray, size: float, on: Marks,
+    list_: Places, block: FloatArray, chol: FloatArray, y: FloatArray, v: FloatArray,
+    x: FloatArray,
+) -> int:  # fmt: skip
     """One group enters or leaves a step and the value rises: finite; number served, or 0.
 
     A group at weight zero leaves before another enters, so that every entry moves.
@@ -205,8 +219,11 @@ def climb(t, d, w, matrices, size, on, list_, block, chol, y, v, x):  # type: ig
     return 0
 
 
-@numba.njit(nogil=True, cache=True, fastmath=MATH, error_model="numpy")
-def slopes(list_, q, chol, scale, inverse, jacobian):  # type: ignore[no-untyped-def]  # compiled
+@jit(fastmath=SAFE_MATH)
+def slopes(
+    list_: Places, q: int, chol: FloatArray, scale: float, inverse: FloatArray,
+    jacobian: FloatArray,
+) -> float:  # fmt: skip
     """Add scale·P (R7) on the groups listed to the Jacobian; return the largest P_kk."""
     # The inverse factor, row by row; then P = Z (L L')^{-1} Z'.
     for a in range(1, q):
@@ -234,11 +251,14 @@ def slopes(list_, q, chol, scale, inverse, jacobian):  # type: ignore[no-untyped
     return most
 
 
-@numba.njit(nogil=True, cache=True, fastmath=MATH, error_model="numpy")
-def general_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
-    values, alpha, pull, beta, common, pressure, gamma, own, weights, matrices, share, grow, extra,
-    served, warm, profile, write, low, high, mean, jacobian, limits,
-):  # fmt: skip
+@jit(fastmath=SAFE_MATH)
+def general_pass(
+    values: FloatArray, alpha: FloatArray, pull: FloatArray, beta: FloatArray, common: FloatArray,
+    pressure: FloatArray, gamma: FloatArray, own: FloatArray, weights: FloatArray,
+    matrices: FloatArray, share: FloatArray, grow: float, extra: float, served: Marks, warm: bool,
+    profile: FloatArray, write: bool, low: int, high: int, mean: FloatArray, jacobian: FloatArray,
+    limits: FloatArray,
+) -> None:  # fmt: skip
     r"""Answer coverage m for agents low..high: :math:`\arg\max \langle t_i,x\rangle - ½x^⊤A_i x`.
 
     :math:`t_i = \alpha_i a_i + \beta_i Bc_i + r - \gamma'_i S m`, :math:`A_i = (d_i + e)I +
@@ -322,8 +342,11 @@ def general_pass(  # type: ignore[no-untyped-def]  # compiled: numba infers the 
         limits[0] = steep if steep > limits[0] else limits[0]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=MATH, error_model="numpy")
-def definite_pass(own, weights, matrices, low, high, failed):  # type: ignore[no-untyped-def]  # compiled
+@jit(fastmath=SAFE_MATH)
+def definite_pass(
+    own: FloatArray, weights: FloatArray, matrices: FloatArray, low: int, high: int,
+    failed: FloatArray,
+) -> None:  # fmt: skip
     """Count the agents low..high whose A_i is not positive definite on sum-zero vectors."""
     n = matrices.shape[1]
     list_ = np.arange(n)

@@ -6,16 +6,18 @@ use and cached on disk.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from equipoise.equilibrium.jit import FloatArray, Places, jit
 
 __all__ = ["sweep"]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def sweep(  # type: ignore[no-untyped-def]  # compiled: numba infers the types
-    starts, ends, weights, degrees, scores, gamma, kernel, own, x
-):  # fmt: skip
+@jit()
+def sweep(
+    starts: Places, ends: Places, weights: FloatArray, degrees: FloatArray, scores: FloatArray,
+    gamma: FloatArray, kernel: FloatArray, own: FloatArray, x: FloatArray,
+) -> float:  # fmt: skip
     r"""Let every agent maximise :math:`\langle s_i - \gamma_i S o_i, x\rangle - h_i\|x\|^2/2`.
 
     `starts`, `ends`, `weights`, `degrees` as in `Network`; `scores`, `x` (rows, groups), `gamma`

@@ -237,5 +237,5 @@ def _how(found: Simulation) -> list[str]:
         f"learning by {s['learning']}, posts from the answers of {s['laws']}, seed {s['seed']}.",
         f"A band is the hull of two intervals (Student's t over replicates, {100 * found.level:g} "
         "% for all groups together): of the mean over the last half of a phase, and of where that "
-        "mean would end if its error falls as rounds^-1/2.",
+        f"mean would end if its error falls as rounds^-{found.falls:.3g}.",
     ]

@@ -4,10 +4,11 @@ Replicates draw random numbers of their own, so their means over the last half o
 independent whatever the autocorrelation within each, and Student's t with R − 1 degrees of freedom
 gives the *noise* of their mean, all groups together (Bonferroni). That says nothing of what all
 replicates have in common: agents that still learn err to one side, most near a group's exclusion.
-An error that falls as rounds^-1/2, as at a boundary, is twice as large in an equal window four
-times earlier, so 2 × late − early is where it ends; an error that falls faster ends in between.
+An error that falls as rounds^-r is 4^r times as large in an equal window four times earlier, so
+late + (late − early)/(4^r − 1) is where it ends; an error that falls faster ends in between.
 The band is the hull of two t intervals, of the late mean and of that end. It holds what errors
-that fall at least as rounds^-1/2 lead to, and is wider than 95 % asks for where nothing drifts.
+that fall at least as rounds^-r lead to, and is wider than 95 % asks for where nothing drifts.
+How slowly errors fall at the boundary of an exclusion is the learner's (`Learner.falls`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Band:
     noise : (K,) array
         Half the t interval of the mean alone.
     drift : (K,) array
-        How far the mean would still move if its error falls as rounds^-1/2.
+        How far the mean would still move if its error falls as rounds^-r.
     replicates : int
     """
 
@@ -85,7 +86,7 @@ def noise_of(values: FloatArray, level: float) -> FloatArray:
     return np.asarray(quantile * values.std(axis=0, ddof=1) / np.sqrt(n))
 
 
-def band(path: FloatArray, weights: FloatArray, level: float = 0.95) -> Band:
+def band(path: FloatArray, weights: FloatArray, level: float = 0.95, *, falls: float = 0.5) -> Band:
     """Return the band of what a phase ends at.
 
     Parameters
@@ -96,6 +97,8 @@ def band(path: FloatArray, weights: FloatArray, level: float = 0.95) -> Band:
         Rounds of each block (or readings behind each mean).
     level : float
         Joint content of the noise over the K groups.
+    falls : float
+        The exponent r: errors fall at least as rounds^-r.
     """
     blocks = len(path)
     if blocks < WHOLE:
@@ -107,7 +110,7 @@ def band(path: FloatArray, weights: FloatArray, level: float = 0.95) -> Band:
         return np.asarray((path[part] * weight[part]).sum(axis=0) / total)
 
     late, early = over(window(blocks, 0.5, 1.0)), over(window(blocks, 0.125, 0.25))
-    ahead = 2.0 * late - early
+    ahead = late + (late - early) / (4.0**falls - 1.0)
     mean, noise = late.mean(axis=0), noise_of(late, level)
     end, unsure = ahead.mean(axis=0), noise_of(ahead, level)
     low, high = np.minimum(mean - noise, end - unsure), np.maximum(mean + noise, end + unsure)

@@ -113,6 +113,7 @@ def _phase(
     floors: Mapping[str, float], judged: tuple[float, float],
 ) -> PhaseOutcome:  # fmt: skip
     (level, width), (people, own) = judged, answers
+    falls = society.learner.falls
     rules, laws = society.phases[number].rules, society.laws
     predicted = solve(game, seed=society.seed)
     x = predicted.profile
@@ -131,11 +132,11 @@ def _phase(
         last=played.last,
         groups=game.groups.labels,
         predicted=predicted,
-        coverage=band(played.columns["coverage"], played.sizes, level),
+        coverage=band(played.columns["coverage"], played.sizes, level, falls=falls),
         expected=played.expected[first:].mean(axis=0),
         at_rest=at_rest(laws, people, rules, each).mean(axis=0),
         at_rest_people=at_rest(own, people, rules, each).mean(axis=0),
-        welfare=band(share, read, level),
+        welfare=band(share, read, level, falls=falls),
         welfare_predicted=agreement @ x.coverage,
         welfare_proportional=agreement @ game.groups.shares,
         welfare_best=agreement.max(axis=1),

@@ -100,6 +100,11 @@ class Learner(ABC):
 
     name: ClassVar[str]
 
+    @property
+    def falls(self) -> float:
+        """The exponent r: noise, and with it the error beside an exclusion, falls as rounds^-r."""
+        return 0.5
+
     @abstractmethod
     def begin(self, rows: int, laws: PostLaws) -> Memory:
         """Return an empty memory."""
@@ -180,6 +185,11 @@ class BestResponse(Learner):
     name: ClassVar[str] = "best-response"
     fading: float = 0.75
 
+    @property
+    def falls(self) -> float:
+        """Rounds that count grow as t^fading."""
+        return self.fading / 2.0
+
     def begin(self, rows: int, laws: PostLaws) -> Memory:
         k, cells = len(laws.groups), laws.flat.shape[1]
         return {"agreed": np.zeros((rows, cells)), "times": np.zeros((rows, cells)),
@@ -226,6 +236,11 @@ class Bandit(Learner):
 
     name: ClassVar[str] = "bandit"
     exploring: float = 1.0 / 3.0
+
+    @property
+    def falls(self) -> float:
+        """A group without weight is drawn t^-exploring of the time: so often it is heard of."""
+        return (1.0 - self.exploring) / 2.0
 
     def begin(self, rows: int, laws: PostLaws) -> Memory:
         return {"worth": np.zeros((rows, len(laws.groups))), "base": np.zeros(rows)}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from equipoise.display import Tabled
 from equipoise.equilibrium.outcome import Equilibrium
 from equipoise.simulate.bands import Band, noise_of
+from equipoise.simulate.learners import learner
 from equipoise.simulate.prediction import Change
 
 __all__ = ["PhaseOutcome", "Simulation"]
@@ -235,15 +236,21 @@ class Simulation(Tabled):
         clear = np.abs(told) > self.width
         return bool((np.sign(told[clear]) == np.sign(seen[clear])).all())
 
+    @property
+    def falls(self) -> float:
+        """How errors fall, as rounds^-falls (`Learner.falls`)."""
+        return learner(self.settings["learning"]).falls
+
     def rounds_needed(self) -> int | None:
         """Return how many rounds would make every band narrow enough; None where they are.
 
-        Bands shrink as rounds^-1/2 or faster, so this errs on the long side.
+        Bands shrink at least as fast as the learner's errors fall: this errs on the long side.
         """
         half = max(float(one.coverage.half.max()) for one in self.phases)
         if half <= self.width:
             return None
-        return int(np.ceil(self.rounds[-1] * (half / self.width) ** 2 / 100.0) * 100)
+        power = 1.0 / self.falls
+        return int(np.ceil(self.rounds[-1] * (half / self.width) ** power / 100.0) * 100)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
