@@ -42,7 +42,9 @@ LOOP = {"panels.audience", *(
     f"simulate.{name}" for name in ("loop", "learners", "laws", "rules", "streams", "exact")
 )}  # fmt: skip
 FORMULAS = (
+    "game.term",
     "game.terms",
+    "game.curved_terms",
     "game.affine",
     "game.alignment_game",
     "equilibrium",
