@@ -21,9 +21,9 @@ from equipoise.game.terms import (
     KLConsistency,
     Subsidy,
 )
-from equipoise.inclusion.floor_prices import with_prices
 from equipoise.inclusion.lever_weights import AttractivenessCap, DiversityWeight
 from equipoise.inclusion.plan import Plan
+from equipoise.inclusion.priced_game import with_prices
 from equipoise.simulate.exact import agreement_with
 from equipoise.simulate.laws import PostLaws
 from equipoise.simulate.loop import overlap
