@@ -42,7 +42,9 @@ LOOP = {"panels.audience", *(
     f"simulate.{name}" for name in ("loop", "learners", "laws", "rules", "streams", "exact")
 )}  # fmt: skip
 FORMULAS = (
+    "game.term",
     "game.terms",
+    "game.curved_terms",
     "game.affine",
     "game.alignment_game",
     "equilibrium",
@@ -125,45 +127,38 @@ def wrong_imports(package: Path) -> list[str]:
     ]
 
 
-def examiners_with_a_solver(package: Path) -> list[str]:
-    """Certificates and uniqueness reach no solver and no projection, not even through others."""
+def reached(package: Path, starts: set[str]) -> Iterator[tuple[str, str]]:
+    """Every start, with each module it imports, also through others; itself among them."""
     trees = sources(package)
     modules = set(trees)
     graph = {name: set(imports(name, tree, modules)) for name, tree in trees.items()}
-    out = []
-    for examiner in sorted(EXAMINERS & modules):
-        seen, todo = set(), [examiner]
+    for start in sorted(starts & modules):
+        seen, todo = set(), [start]
         while todo:
             here = todo.pop()
             if here not in seen and here != "__init__":
                 seen.add(here)
                 todo += [module for module in graph.get(here, ()) if module in modules]
-        for module in sorted(seen):
-            first, _, last = module.rpartition(".")
-            if first in ("equilibrium", "measure") and last in SOLVING:
-                out.append(f"{examiner} reaches {module}")
+        yield from ((start, module) for module in sorted(seen))
+
+
+def examiners_with_a_solver(package: Path) -> list[str]:
+    """Certificates and uniqueness reach no solver and no projection, not even through others."""
+    out = []
+    for examiner, module in reached(package, EXAMINERS):
+        first, _, last = module.rpartition(".")
+        if first in ("equilibrium", "measure") and last in SOLVING:
+            out.append(f"{examiner} reaches {module}")
     return out
 
 
 def loops_with_a_formula(package: Path) -> list[str]:
     """The closed loop reaches no utility and no solver: a formula cannot test itself."""
-    trees = sources(package)
-    modules = set(trees)
-    graph = {name: set(imports(name, tree, modules)) for name, tree in trees.items()}
-    out = []
-    for one in sorted(LOOP & modules):
-        seen, todo = set(), [one]
-        while todo:
-            here = todo.pop()
-            if here not in seen and here != "__init__":
-                seen.add(here)
-                todo += [module for module in graph.get(here, ()) if module in modules]
-        out += [
-            f"{one} reaches {module}"
-            for module in sorted(seen)
-            if any(module == f or module.startswith(f"{f}.") for f in FORMULAS)
-        ]
-    return out
+    return [
+        f"{one} reaches {module}"
+        for one, module in reached(package, LOOP)
+        if any(module == f or module.startswith(f"{f}.") for f in FORMULAS)
+    ]
 
 
 def writers(package: Path) -> list[str]:

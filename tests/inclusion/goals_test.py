@@ -98,7 +98,7 @@ def test_what_does_not_fit_the_game_is_one_sentence(
     lever: Lever, goal: dict[str, object], says: str
 ) -> None:
     with pytest.raises(BadInput, match=re.escape(says)) as said:
-        eq.steer(catalogue("toy"), lever, goal=eq.Goal(**goal))  # type: ignore[arg-type]
+        eq.steer(catalogue("toy"), lever, goal=eq.Goal(**goal))  # type: ignore[arg-type]  # wrong on purpose
     assert "\n" not in str(said.value)
 
 

@@ -150,7 +150,7 @@ def test_draws_that_do_not_fit_are_refused(
 ) -> None:
     toy = catalogue("toy")
     with pytest.raises(BadInput, match=says):
-        eq.steer(toy, goal=GOAL, **options(toy))  # type: ignore[arg-type]
+        eq.steer(toy, goal=GOAL, **options(toy))  # type: ignore[arg-type]  # wrong on purpose
 
 
 def more(toy: eq.AlignmentGame) -> eq.AlignmentGame:

@@ -203,6 +203,12 @@ def test_what_is_no_plan_is_refused(data: Any, said: str) -> None:
         change_of(data, gss_game(), np.eye(3))
 
 
+def test_a_plan_that_moves_anchors_needs_a_game_that_has_some() -> None:
+    game = eq.AlignmentGame(gss().groups, 2, [eq.Attractiveness([1, 2, 3])])
+    with pytest.raises(BadInput, match="no agent is held to one"):
+        change_of({"lever": "anchors", "change": {}}, game, np.eye(3))
+
+
 def test_a_half_written_block_is_undone() -> None:
     """An interruption inside a transaction: only the whole blocks count."""
     from equipoise.simulate.log import Log

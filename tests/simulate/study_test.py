@@ -234,6 +234,9 @@ def test_a_measured_game_is_found_in_the_folder_of_results(
     monkeypatch.chdir(tmp_path / "elsewhere")
     found = to_simulate(study, path, out).setup.game
     assert found.agents.labels() == ("a",)
-    anchor = found.term(eq.Consistency).anchor  # type: ignore[union-attr]
-    kept = load_game(out / FOLDER / "game.json").term(eq.Consistency).anchor  # type: ignore[union-attr]
-    assert np.array_equal(anchor, kept)
+    simulated, measured = (
+        game.term(eq.Consistency) for game in (found, load_game(out / FOLDER / "game.json"))
+    )
+    assert simulated is not None
+    assert measured is not None
+    assert np.array_equal(simulated.anchor, measured.anchor)

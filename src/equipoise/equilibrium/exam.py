@@ -172,7 +172,7 @@ def _range(game: AlignmentGame, profile: Profile) -> FloatArray:
 
 def _regret(game: AlignmentGame, profile: Profile, v: FloatArray, gap: FloatArray) -> FloatArray:
     """Exact for agents without own curvature (the gap itself) and for KL alone; else a bound."""
-    kinds = {type(t) for t in game.terms if np.any(getattr(t, "weight", 1.0))}
+    kinds = {type(t) for t in game.live}
     if KLConsistency in kinds and not kinds & {Consistency, Variety, AudienceShare}:
         return _regret_kl(game, profile, gap)
     affine = game.affine

@@ -155,8 +155,7 @@ def _closed(game: AlignmentGame, form: AffineForm | None) -> Iterator[Attempt]:
 
 def _closed_curved(game: AlignmentGame) -> tuple[FloatArray | None, str, str]:
     kl, share = game.term(KLConsistency), game.term(AudienceShare)
-    live = [t for t in game.terms if np.any(getattr(t, "weight", getattr(t, "prices", 1.0)))]
-    kinds = {type(t) for t in live}
+    kinds = {type(t) for t in game.live}
     shape = (len(game.agents), len(game.groups))
     if kinds == {AudienceShare} and share is not None and game.agents.total > 1:
         if np.all(share.weight > 0):
@@ -169,7 +168,7 @@ def _closed_curved(game: AlignmentGame) -> tuple[FloatArray | None, str, str]:
     if not np.all(kl.weight > 0):
         return None, "", ""
     linear = np.zeros(shape)
-    for term in live:
+    for term in game.live:
         if not isinstance(term, KLConsistency):
             linear = linear + term.own_gradient(linear, game.groups, game.agents)
     anchor, weight = np.broadcast_to(kl.anchor, shape), np.broadcast_to(kl.weight, shape[:1])

@@ -98,6 +98,13 @@ class AlignmentGame:
                 return term
         return None
 
+    @property
+    def live(self) -> tuple[Term, ...]:
+        """Return the terms that say something: those with a weight or a price that is not 0."""
+        return tuple(
+            t for t in self.terms if np.any(getattr(t, "weight", getattr(t, "prices", 1.0)))
+        )
+
     def replace(self, *terms: Term, about: Mapping[str, Any] | None = None) -> AlignmentGame:
         """Return the same game with these terms in place of those of their class (or added)."""
         kept = {type(term): term for term in self.terms} | {type(term): term for term in terms}

@@ -6,9 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.errors import BadInput
+from equipoise.game.agents import Agents
+from equipoise.game.groups import Groups
 
 __all__ = [
     "check_length",
+    "check_matrix",
+    "check_rows",
+    "check_weight",
     "read_array",
     "read_matrix",
     "read_mixtures",
@@ -131,3 +136,22 @@ def check_length(field: str, array: FloatArray, axis: int, expected: int, of: st
         raise BadInput(
             f"{field}: got {array.shape[axis]} entries for {expected} {of}; write one per {of[:-1]}"
         )
+
+
+def check_rows(field: str, rows: FloatArray, groups: Groups, agents: Agents) -> None:
+    """Raise `BadInput` unless there is one row over the groups, or one per agent."""
+    check_length(field, rows, -1, len(groups), "groups")
+    if rows.ndim == 2:
+        check_length(field, rows, 0, len(agents), "agents")
+
+
+def check_weight(field: str, weight: FloatArray, agents: Agents) -> None:
+    """Raise `BadInput` unless a weight is one number, or one per agent."""
+    if weight.ndim:
+        check_length(field, weight, 0, len(agents), "agents")
+
+
+def check_matrix(field: str, matrix: FloatArray | None, groups: Groups) -> None:
+    """Raise `BadInput` unless a matrix, if given, has one row per group."""
+    if matrix is not None:
+        check_length(field, matrix, 0, len(groups), "groups")

@@ -19,11 +19,11 @@ from equipoise.errors import BadInput
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.profile import Profile
 from equipoise.game.terms import Attractiveness
-from equipoise.inclusion.floor_prices import with_prices
 from equipoise.inclusion.lever import Lever, check_box, unit_price
 from equipoise.inclusion.lever_anchors import Anchors
 from equipoise.inclusion.lever_entry import Entry
 from equipoise.inclusion.lever_weights import AttractivenessCap, DiversityWeight
+from equipoise.inclusion.priced_game import with_prices
 
 __all__ = [
     "Anchors",

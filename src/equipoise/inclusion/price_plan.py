@@ -18,6 +18,7 @@ from equipoise.inclusion.price_bound import (
     price_bound,
     relaxed_prices,
 )
+from equipoise.inclusion.priced_game import with_prices
 from equipoise.inclusion.search import search
 from equipoise.inclusion.trial import Bench
 
@@ -96,8 +97,6 @@ def _cheaper(
     cost: float,
 ) -> tuple[Priced, float]:
     """Take prices topped up to the floors where they are cheaper than those at hand."""
-    from equipoise.inclusion.floor_prices import with_prices
-
     try:
         topped = floor_prices(with_prices(game, prices), floors)
     except (NotSolved, BadInput):

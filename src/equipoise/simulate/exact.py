@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.simulate.laws import PostLaws
-from equipoise.simulate.learners import Held, Learner
+from equipoise.simulate.learners import Learner
 from equipoise.simulate.loop import held_to, overlap
 from equipoise.simulate.rules import Rules
 
@@ -69,13 +69,12 @@ def at_rest(laws: PostLaws, people: FloatArray, rules: Rules, start: FloatArray)
     All learners share these resting points; the step is 1/care, so that those of unique
     equilibria attract. Not guaranteed beyond uniqueness: then it is where this start leads.
     """
-    held: Held = held_to(laws, rules, 1)
+    held = held_to(laws, rules, 1)
     appeal, kernel = rules.audience @ agreement_with(people, laws), overlap(laws, rules)
     x = start.copy()
     for _ in range(MOST):
         crowd = _crowd(x, kernel, rules)
-        payoff = held.attraction[:, None] * appeal - held.apart[:, None] * crowd + held.prices
-        step = (held.answer(payoff) - x) / held.care[:, None]
+        step = (held.answer(held.payoff(appeal, crowd)) - x) / held.care[:, None]
         x = x + step
         if np.abs(step).max() <= STILL:
             break

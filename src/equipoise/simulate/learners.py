@@ -55,6 +55,12 @@ class Held:
     care: FloatArray
     laws: PostLaws
 
+    def payoff(self, appeal: FloatArray, crowd: FloatArray) -> FloatArray:
+        """Return the linear payoffs of each group, (rows, K)."""
+        return np.asarray(
+            self.attraction[:, None] * appeal - self.apart[:, None] * crowd + self.prices
+        )
+
     def answer(self, payoff: FloatArray) -> FloatArray:
         """Return the best mixture for linear payoffs, (rows, K), given the own anchor."""
         tilt = payoff / self.pull[:, None]
@@ -162,14 +168,14 @@ class Mirror(Learner):
         memory["appeal"] += (fresh / seen.rewards.shape[1] - memory["appeal"]) / (heard + 1)
         memory["base"] += (seen.rewards.mean(axis=1) - memory["base"]) / (heard + 1)
         memory["crowd"] += (seen.crowd - memory["crowd"]) / (held.care + age)[:, None]
-        return held.answer(_payoff(memory["appeal"], memory["crowd"], held))
+        return held.answer(held.payoff(memory["appeal"], memory["crowd"]))
 
     def expect(
         self, x: FloatArray, memory: Memory, appeal: FloatArray, crowd: FloatArray, held: Held,
         age: int,
     ) -> FloatArray:  # fmt: skip
         memory["crowd"] += (crowd - memory["crowd"]) / (held.care + age)[:, None]
-        return held.answer(_payoff(appeal, memory["crowd"], held))
+        return held.answer(held.payoff(appeal, memory["crowd"]))
 
 
 @final
@@ -221,7 +227,7 @@ class BestResponse(Learner):
     ) -> FloatArray:  # fmt: skip
         weight = (held.care ** (1.0 / self.fading) + age) ** -self.fading
         memory["crowd"] += weight[:, None] * (crowd - memory["crowd"])
-        best = held.answer(_payoff(appeal, memory["crowd"], held))
+        best = held.answer(held.payoff(appeal, memory["crowd"]))
         return np.asarray(x + (best - x) / held.care[:, None])
 
 
@@ -271,7 +277,7 @@ class Bandit(Learner):
         self, x: FloatArray, memory: Memory, appeal: FloatArray, crowd: FloatArray, held: Held,
         age: int,
     ) -> FloatArray:  # fmt: skip
-        fresh = _payoff(appeal, crowd, held)
+        fresh = held.payoff(appeal, crowd)
         memory["worth"] += (fresh - memory["worth"]) / (held.care + age)[:, None]
         return held.answer(memory["worth"])
 
@@ -305,8 +311,3 @@ def nearest_mixture(points: FloatArray) -> FloatArray:
     falling = np.sort(points, axis=1)[:, ::-1]
     levels = (np.cumsum(falling, axis=1) - 1.0) / np.arange(1.0, points.shape[1] + 1.0)
     return np.asarray(np.maximum(points - levels.max(axis=1, keepdims=True), 0.0))
-
-
-def _payoff(appeal: FloatArray, crowd: FloatArray, held: Held) -> FloatArray:
-    """Return the linear payoffs of each group, (rows, K)."""
-    return np.asarray(held.attraction[:, None] * appeal - held.apart[:, None] * crowd + held.prices)

@@ -180,7 +180,8 @@ class Simulation(Tabled):
 
     Attributes
     ----------
-    groups, agents : tuples of str
+    groups : tuple of str
+    agents : int
     phases : tuple of PhaseOutcome
     rounds : (blocks,) array
         Last round of each block.

@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.equilibrium.solve import solve
 from equipoise.errors import BadInput
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.terms import (
@@ -21,9 +22,9 @@ from equipoise.game.terms import (
     KLConsistency,
     Subsidy,
 )
-from equipoise.inclusion.floor_prices import with_prices
 from equipoise.inclusion.lever_weights import AttractivenessCap, DiversityWeight
 from equipoise.inclusion.plan import Plan
+from equipoise.inclusion.priced_game import with_prices
 from equipoise.simulate.exact import agreement_with
 from equipoise.simulate.laws import PostLaws
 from equipoise.simulate.loop import overlap
@@ -76,8 +77,8 @@ def rules_of(game: AlignmentGame, audience: FloatArray | None = None) -> Rules:
         A term that the loop has no counterpart of, no consistency, too many agents.
     """
     kinds = (Attractiveness, Consistency, KLConsistency, Diversity, Subsidy)
-    for term in game.terms:
-        if not isinstance(term, kinds) and np.any(getattr(term, "weight", 1.0)):
+    for term in game.live:
+        if not isinstance(term, kinds):
             raise BadInput(
                 f"simulate: the loop has no {type(term).field}; leave it out of the game"
             )
@@ -200,8 +201,6 @@ def change_of(data: Any, game: AlignmentGame, agreement: FloatArray) -> Change:
     was = data.get("before")
     coverage = was.get("coverage") if isinstance(was, Mapping) else None
     if isinstance(coverage, Mapping) and set(coverage) == set(labels):
-        from equipoise.equilibrium.solve import solve
-
         now = solve(game, starts=0).profile.coverage
         if np.abs(now - np.array([float(coverage[g]) for g in labels])).max() > SAME_GAME:
             note = "the plan was made for another game: its floors are not promised here"
@@ -222,7 +221,8 @@ def _applied(
             return with_prices(game, prices)
         case "anchors":
             held = game.term(KLConsistency) or game.term(Consistency)
-            assert held is not None
+            if held is None:
+                raise BadInput("plan: anchors: no agent is held to one; add a consistency term")
             rows = np.broadcast_to(held.anchor, (len(game.agents), k)).copy()
             for agent, by_group in change.items():
                 if not isinstance(by_group, Mapping):

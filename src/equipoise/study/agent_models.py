@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from equipoise.errors import BadInput
-from equipoise.game.gamefile_models import said
+from equipoise.game.gamefile_values import said
 from equipoise.llm.requests import REASONING
 from equipoise.study.fields import (
     Count,

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from equipoise.errors import BadInput, nearest
-from equipoise.game.gamefile_models import said
+from equipoise.game.gamefile_values import said
 from equipoise.study.key_texts import KEYS, TABLES
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from equipoise.errors import BadInput
-from equipoise.game.gamefile_models import said
+from equipoise.game.gamefile_values import said
 from equipoise.inclusion.map_axes import axis
 from equipoise.study.agent_models import AgentsTable, AgentsTables, MeasureTable
 from equipoise.study.fields import (

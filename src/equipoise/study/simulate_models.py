@@ -12,26 +12,23 @@ from equipoise.study.fields import Count, Seed, StudyTable, Text, one_of, real, 
 __all__ = ["SimulateTable", "check_simulate"]
 
 
-def _many(least: int, example: str) -> Any:
-    return Annotated[
-        int,
-        BeforeValidator(whole(least, 10**6, example)),
-        schema_of(type="integer", minimum=least, maximum=10**6),
-    ]
+def _many(least: int, example: str) -> tuple[Any, Any]:
+    """Return check and schema of a whole number from `least` to a million."""
+    most = 10**6
+    return (
+        BeforeValidator(whole(least, most, example)),
+        schema_of(type="integer", minimum=least, maximum=most),
+    )
 
 
 class SimulateTable(StudyTable):
     """The closed loop: agents post, real respondents react, agents adapt."""
 
-    rounds: Annotated[
-        int,
-        BeforeValidator(whole(160, 10**6, "4000")),
-        schema_of(type="integer", minimum=160, maximum=10**6),
-    ] = 4000
+    rounds: Annotated[int, *_many(160, "4000")] = 4000
     learning: Annotated[str, *one_of("mirror", "best-response", "bandit")] = "mirror"
-    posts_per_round: _many(1, "8") = 8  # type: ignore[valid-type]  # made by a function
-    readers: _many(1, "4") = 4  # type: ignore[valid-type]
-    replicates: _many(2, "8") = 8  # type: ignore[valid-type]
+    posts_per_round: Annotated[int, *_many(1, "8")] = 8
+    readers: Annotated[int, *_many(1, "4")] = 4
+    replicates: Annotated[int, *_many(2, "8")] = 8
     agents: Annotated[str, *one_of("tables", "models")] = "tables"
     realisation: Text | None = None
     predict: Annotated[str, *one_of("people", "models")] = "people"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from equipoise.errors import BadInput, nearest
-from equipoise.game.gamefile_models import said
+from equipoise.game.gamefile_values import said
 from equipoise.study.fields import MAX_DRAWS, StudyTable, Texts, real, schema_of, whole
 
 __all__ = ["LEAST_DRAWS", "LEVERS", "SteerTable", "at_table", "check_steer"]

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from equipoise.errors import BadInput, nearest
-from equipoise.game.gamefile_models import said
 from equipoise.game.gamefile_sections import at_field
 from equipoise.game.gamefile_text import parse, read_text
+from equipoise.game.gamefile_values import said
 from equipoise.inclusion.map_axes import axis
 from equipoise.study.agent_models import check_agents
 from equipoise.study.file_models import MapTable, StudyModel
