@@ -17,8 +17,9 @@ from equipoise.measure.questionnaire import Questionnaire
 from equipoise.measure.questions import Question
 from equipoise.realise.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from equipoise.realise.lora_net import LoraNet, LoraShape
+from equipoise.realise.schedule import Schedule
 from equipoise.realise.task import AnswerTask
-from equipoise.realise.training import Schedule, Trained, train_adapter
+from equipoise.realise.training import Trained, train_adapter
 
 for library in ("torch", "transformers", "peft", "safetensors", "gguf"):
     pytest.importorskip(library, reason="needs the extra train")

@@ -71,9 +71,9 @@ def train(
     """
     settings = Settings.read(context, json=json, quiet=quiet, seed=seed)
     from equipoise.panels.sources import load_panel
-    from equipoise.realise.lora_net import LoraShape
+    from equipoise.realise.lora_shape import LoraShape
+    from equipoise.realise.schedule import Schedule
     from equipoise.realise.settings import TrainSettings
-    from equipoise.realise.training import Schedule
 
     wanted = TrainSettings(
         LoraShape(rank, 2.0 * rank),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
@@ -18,16 +17,14 @@ from numpy.typing import NDArray
 
 from equipoise.errors import BadInput, MissingExtra
 from equipoise.llm.requests import Prompt
-from equipoise.realise.prompt_tree import PromptTree
+from equipoise.realise.lora_shape import LoraShape
+from equipoise.realise.prompt_tree import PromptTree, beginnings
 from equipoise.realise.tree_attention import NAME, Layout, register
 
-__all__ = ["MODULES", "LoraNet", "LoraShape", "need_training"]
+__all__ = ["LoraNet", "LoraShape", "need_training"]
 
 Arrays = dict[str, NDArray[np.float32]]
 Blocks = Sequence[Sequence[Sequence[int]]]
-
-MODULES = ("q_proj", "v_proj", "gate_proj", "up_proj", "down_proj")
-"""Layers that get an adapter, by their names in `transformers`' Llama models."""
 
 TOLD_APART = 0.5
 LONGEST = 3.0
@@ -45,28 +42,6 @@ def need_training() -> None:
     """
     if not all(importlib.util.find_spec(name) for name in LIBRARIES):
         raise MissingExtra("training a group's model", "train")
-
-
-@final
-@dataclass(frozen=True)
-class LoraShape:
-    """The form of an adapter: an update of rank `rank`, scaled by alpha / rank.
-
-    Layers below `first_layer` get none: what they make of a prompt is the same at every step and
-    is computed once.
-    """
-
-    rank: int = 16
-    alpha: float = 32.0
-    modules: tuple[str, ...] = MODULES
-    first_layer: int = 12
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.rank <= 256 or not self.alpha > 0.0 or self.first_layer < 0:
-            raise BadInput("lora: rank lies between 1 and 256, alpha above 0, layers from 0")
-        strange = set(self.modules) - {*MODULES, "k_proj", "o_proj"}
-        if strange or not self.modules:
-            raise BadInput(f"lora: modules are among {', '.join(MODULES)}, k_proj, o_proj")
 
 
 @final
@@ -341,14 +316,6 @@ class LoraNet:
         first = chat_tokens(self.tokenizer, before) if before is not None else []
         tokens = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         return beginnings([*first, *tokens], max(1, len(first)))
-
-
-def beginnings(tokens: Sequence[int], first: int) -> list[list[list[int]]]:
-    """Return all beginnings of a text, from `first` tokens on, as one block.
-
-    A prompt ends at each of its tokens: as a tree they are the text itself, computed once.
-    """
-    return [[list(tokens[:i]) for i in range(first, len(tokens))]]
 
 
 def _differences(seen: NDArray[np.float64], rows: int) -> NDArray[np.float32]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from equipoise.errors import BadInput, MissingExtra, nearest
 from equipoise.llm.addresses import checked_url
+from equipoise.llm.endpoint import FLAVOURS
 from equipoise.llm.models import known_models, local_server
-from equipoise.llm.spoken import FLAVOURS
 from equipoise.realise.realisation_file import GroupRoute, Routes
 from equipoise.realise.upstream import Destination
 
