@@ -26,6 +26,9 @@ __all__ = ["LoraNet", "LoraShape", "need_training"]
 Arrays = dict[str, NDArray[np.float32]]
 Blocks = Sequence[Sequence[Sequence[int]]]
 
+AT_ONCE = 6
+"""Blocks computed together."""
+
 TOLD_APART = 0.5
 LONGEST = 3.0
 
@@ -75,9 +78,8 @@ class LoraNet:
         self.shape = shape
         self.precision = _precision() if precision == "auto" else precision
         # What the file was quantised with is of no interest to the adapter, and not serializable.
-        for name in ("quantization_config",):
-            if hasattr(model.config, name):
-                delattr(model.config, name)
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
         layers = int(model.config.num_hidden_layers)
         if shape.first_layer >= layers:
             raise BadInput(f"lora: the model has {layers} layers; first_layer lies below")
@@ -228,7 +230,7 @@ class LoraNet:
             logits = self._inner.lm_head(seen)
         return torch.log_softmax(logits.float(), dim=-1)
 
-    def remember(self, blocks: Blocks, *, at_once: int = 6) -> None:
+    def remember(self, blocks: Blocks) -> None:
         """Compute what the layers without adapter make of these prompts.
 
         Always in the same company: sums are rounded a little differently beside other prompts, and
@@ -238,8 +240,8 @@ class LoraNet:
 
         self._below = {}
         with torch.no_grad():
-            for i in range(0, len(blocks), at_once):
-                self.logprobs(blocks[i : i + at_once])
+            for i in range(0, len(blocks), AT_ONCE):
+                self.logprobs(blocks[i : i + AT_ONCE])
 
     def _through(self, seen: Any, layout: Layout, first: int, last: int | None) -> Any:
         """Send hidden states (1, nodes, width) through some of the layers."""
@@ -275,9 +277,7 @@ class LoraNet:
         every = torch.cat([self._below[prompt] for prompt in prompts])
         return every[torch.from_numpy(rows)][None]
 
-    def letter_probabilities(
-        self, blocks: Blocks, options: int, *, at_once: int = 6
-    ) -> NDArray[np.float64]:
+    def letter_probabilities(self, blocks: Blocks, options: int) -> NDArray[np.float64]:
         """Return the probability of each letter after each prompt, (prompts, options).
 
         Parameters
@@ -285,16 +285,14 @@ class LoraNet:
         blocks : sequence of blocks of prompts
             As `PromptTree.of` takes them.
         options : int
-        at_once : int
-            Blocks computed together.
         """
         import torch
 
         letters = self.letters(options)
         parts = []
         with torch.no_grad():
-            for i in range(0, len(blocks), at_once):
-                found = self.logprobs(blocks[i : i + at_once])
+            for i in range(0, len(blocks), AT_ONCE):
+                found = self.logprobs(blocks[i : i + AT_ONCE])
                 parts.append(found[:, letters].exp().double().numpy())
         return np.concatenate(parts)
 

@@ -21,7 +21,6 @@ from equipoise.realise.upstream import Destination
 
 __all__ = ["bound_socket", "local_destinations", "remote_destinations", "run_server"]
 
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 ENDING = 10
 """Seconds requests in flight get when the server is told to end."""
 

@@ -8,8 +8,8 @@ Every step is kept: a run that is killed goes on and ends with the same files.
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,8 +210,6 @@ def train_groups(
 
 
 def _settled(settings: TrainSettings) -> TrainSettings:
-    import dataclasses
-
     return dataclasses.replace(settings, threads=settings.threads or usable_cores())
 
 
@@ -223,8 +221,6 @@ def _all_trained(
     sha256: str,
     progress: Progress | None,
 ) -> dict[str, Trained]:
-    import dataclasses
-
     digest = settings.digest(lesson.panel, sha256)
     out, start = {}, None
     if settings.common:
@@ -282,8 +278,3 @@ def write_realisation(out: Path, model: str, names: dict[str, str]) -> None:
             f'peft = "{name}"',
         ]
     write_whole(out / "realisation.toml", ("\n".join(lines) + "\n").encode())
-
-
-def remove_state(out: Path) -> None:
-    """Remove the checkpoints of a training that is finished."""
-    shutil.rmtree(out / STATE, ignore_errors=True)

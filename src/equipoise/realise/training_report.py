@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import finite
 from equipoise.estimate import Estimate
 from equipoise.llm.backend import Backend
 from equipoise.llm.local_server import LocalServer
@@ -184,7 +185,7 @@ class TrainingReport:
     def write(self, folder: Path) -> None:
         """Write report.json and laws.json."""
         for name, data in (("report.json", self.to_dict()), ("laws.json", self.laws_dict())):
-            text = json.dumps(_finite(data), indent=1, allow_nan=False) + "\n"
+            text = json.dumps(finite(data), indent=1, allow_nan=False) + "\n"
             write_whole(folder / name, text.encode())
 
 
@@ -266,13 +267,3 @@ def _interval(e: Estimate) -> str:
 
 def _nats(value: float) -> str:
     return f"{value:.3f}" if math.isfinite(value) else "infinite"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
