@@ -23,6 +23,7 @@ from equipoise.panels.splitting import split_noise
 from equipoise.realise.adapter_laws import AnswerLaw, answer_law
 from equipoise.realise.closeness import Closeness, closeness, rivals
 from equipoise.realise.distinct import Distinct, distinct
+from equipoise.realise.laws_file import LAWS
 from equipoise.realise.subpopulation import Lesson, TrainedGroups
 
 __all__ = ["TrainingReport", "report_of"]
@@ -184,7 +185,7 @@ class TrainingReport:
 
     def write(self, folder: Path) -> None:
         """Write report.json and laws.json."""
-        for name, data in (("report.json", self.to_dict()), ("laws.json", self.laws_dict())):
+        for name, data in (("report.json", self.to_dict()), (LAWS, self.laws_dict())):
             text = json.dumps(finite(data), indent=1, allow_nan=False) + "\n"
             write_whole(folder / name, text.encode())
 
