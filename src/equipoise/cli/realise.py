@@ -112,7 +112,7 @@ def _planned(settings: Settings, panel: Panel, wanted: TrainSettings) -> None:
     noise = split_noise(panel)
     found: dict[str, Any] = {
         "dry_run": True,
-        "questions_taught": [q for q in panel.questions if q not in lesson.untaught],
+        "questions_taught": list(lesson.questions),
         "questions_held_out": list(lesson.untaught),
         "prompts": len(lesson.task.prompts),
         "groups": {

@@ -78,6 +78,11 @@ class Lesson:
         return np.asarray(np.einsum("k,kqc->qc", shares, self.kept.shares))
 
     @property
+    def questions(self) -> tuple[str, ...]:
+        """The questions taught."""
+        return tuple(q for q in self.kept.questions if q not in self.untaught)
+
+    @property
     def taught(self) -> NDArray[np.bool_]:
         """Which questions are taught, (Q,)."""
         return np.array([q not in self.untaught for q in self.kept.questions])

@@ -89,7 +89,7 @@ class TrainingReport:
             "people_taught": [nested(lesson.kept.shares[k]) for k in range(len(lesson.groups))],
             "laws": {g: nested(law.shares) for g, law in self.laws.items()},
             "untrained": nested(self.untrained.shares),
-            "trained": [q for q in table.questions if q not in lesson.untaught],
+            "trained": list(lesson.questions),
             "held_out": list(lesson.untaught),
         }
 
@@ -120,7 +120,7 @@ class TrainingReport:
             "model": found.model,
             "digest": found.digest,
             "settings": found.settings.to_dict(),
-            "questions_taught": [q for q in lesson.panel.questions if q not in lesson.untaught],
+            "questions_taught": list(lesson.questions),
             "questions_held_out": list(lesson.untaught),
             "training_seconds": sum(t.seconds for t in found.trained.values()),
             "perplexity_untrained": found.fluency["untrained"],
@@ -235,11 +235,10 @@ def report_of(
         }  # fmt: skip
     seed = found.settings.seed
     audits = {g: distinct(lesson, laws[g], k, seed=seed + k) for k, g in enumerate(lesson.groups)}
-    taught = [q for q in panel.questions if q not in lesson.untaught]
     return TrainingReport(
         found, laws, untrained, rows,
-        split_noise(panel, 0.5, seed=seed, questions=taught),
-        split_noise(panel, part, seed=seed, questions=taught),
+        split_noise(panel, 0.5, seed=seed, questions=lesson.questions),
+        split_noise(panel, part, seed=seed, questions=lesson.questions),
         audits,
     )  # fmt: skip
 
