@@ -1,4 +1,4 @@
-"""Rows to text, HTML tables and data frames. What came from data or labels is escaped here.
+"""Rows to text, HTML tables, data frames and JSON. What came from data or labels is escaped here.
 
 A label may hold markup, characters that turn the direction of the text, or thousands of
 letters: in HTML it is escaped and isolated in `<bdi>`, in text its control characters are made
@@ -24,7 +24,16 @@ from equipoise.errors import MissingExtra
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Tabled", "escaped", "estimate_rows", "html_table", "shortened", "shown", "text_table"]
+__all__ = [
+    "Tabled",
+    "escaped",
+    "estimate_rows",
+    "finite",
+    "html_table",
+    "shortened",
+    "shown",
+    "text_table",
+]
 
 SHOWN = 30
 """Most rows of a table in a notebook; the frame has all."""
@@ -48,6 +57,23 @@ def shown(text: str) -> str:
         "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in JOINERS else c
         for c in re.sub(r"[ \t\n\r\f\v]+", " ", text).strip()
     )
+
+
+def finite(value: Any) -> Any:
+    """Return plain values as JSON can hold them: a number that is not finite becomes None.
+
+    Examples
+    --------
+    >>> finite({"gap": float("nan"), "rows": (1.5, float("inf"))})
+    {'gap': None, 'rows': [1.5, None]}
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
 
 
 def shortened(text: str, longest: int = 40) -> str:

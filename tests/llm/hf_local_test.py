@@ -16,15 +16,11 @@ from equipoise.errors import BadInput, MissingExtra
 from equipoise.llm.asking import ask, ask_one
 from equipoise.llm.hf_local import HFLocal
 from equipoise.llm.requests import Prompt, SampleRequest, ScoreRequest
+from tests.llm.tiny_model import tiny_model
 
 ABSENT = importlib.util.find_spec("torch") is None or not importlib.util.find_spec("transformers")
 needs_torch = pytest.mark.skipif(ABSENT, reason="needs torch and transformers: the extra train")
 quiet = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-
-TEMPLATE = (
-    "{% for m in messages %}{{ m['role'] }} : {{ m['content'] }}\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant :{% endif %}"
-)
 
 
 @pytest.mark.skipif(not ABSENT, reason="torch is installed")
@@ -36,26 +32,14 @@ def test_without_torch_one_sentence_says_what_to_install(tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random model of 20,000 weights that speaks seven words."""
-    import tokenizers
     import torch
-    import transformers
 
     path = tmp_path_factory.mktemp("tiny")
     words = ["[UNK]", "</s>", "A", "B", "agree", "disagree", "user", "assistant", ":", "tea", "no"]
-    model = tokenizers.models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="[UNK]")
-    tokenizer = tokenizers.Tokenizer(model)
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    fast = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", eos_token="</s>", chat_template=TEMPLATE
-    )
-    fast.save_pretrained(path)
-    torch.manual_seed(3)
-    config = transformers.LlamaConfig(
-        vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=2,
-        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=64,
-        bos_token_id=1, eos_token_id=1,
+    net = tiny_model(
+        path, words, hidden_size=16, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=2,
     )  # fmt: skip
-    net = transformers.LlamaForCausalLM(config)
     with torch.no_grad():
         # So sure of two letters that they cover most of the probability.
         net.lm_head.weight[2:4] += 40.0 * net.model.norm.weight.new_ones(16) / 16

@@ -19,7 +19,7 @@ from equipoise.realise.adapter_files import (
     write_gguf,
     write_peft,
 )
-from equipoise.realise.lora_net import LoraShape
+from equipoise.realise.lora_shape import LoraShape
 
 F32 = NDArray[np.float32]
 HEADS, WIDTH, RANK = 3, 8, 2

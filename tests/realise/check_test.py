@@ -32,6 +32,10 @@ LAWS = {
     "people": [[[0.6, 0.3, 0.1]] * 3, [[0.1, 0.3, 0.6]] * 3],
     "trained": ["q0", "q1"],
 }
+SAME = [[0.6, 0.3, 0.1]] * 3
+LAWS_WITH = json.dumps(
+    LAWS | {"laws": {"left": [SAME[0], "here", SAME[2]], "right": SAME}}
+).replace('"here"', "%s")
 REALISATION = """
 model = "small"
 [groups.left]
@@ -123,6 +127,11 @@ def test_sampled_answers_of_routing(folder: Path) -> None:
         ("laws.json", json.dumps(LAWS | {"groups": ["left", "centre"]}), '"centre" is not in it'),
         ("laws.json", json.dumps(LAWS | {"trained": ["q9"]}), "none of them is in laws.json"),
         ("laws.json", json.dumps(LAWS | {"people": [[[1]]]}), "it needs groups"),
+        ("laws.json", LAWS_WITH % "[0.9, null, 0.1]", "it does not give a number for each"),
+        # As training writes it where a model's letters cover too little to be read.
+        ("laws.json", LAWS_WITH % "[null, null, null]", '"q1" could not be read'),
+        ("laws.json", LAWS_WITH % "[1.5, 0, -0.5]", 'laws, "left", "q1": write one probability'),
+        ("laws.json", LAWS_WITH % "[0.9, 0.9, 0.9]", '"left", "q1": the probabilities sum to'),
         ("realisation.toml", REALISATION + '[groups.x]\nmodel = "y"\n', "different models"),
     ],
 )
@@ -134,7 +143,7 @@ def test_a_folder_that_does_not_fit_is_a_sentence(
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / name).write_text(content)
     with pytest.raises(BadInput) as error:
-        check_folder(copy, CheckSettings(targets=1))
+        check_folder(copy, CheckSettings(targets=1, recorded='"laws"' in content))
     assert says in str(error.value)
 
 

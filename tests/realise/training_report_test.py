@@ -19,9 +19,10 @@ pytest.importorskip("pandas", reason="needs the extra data")
 
 from equipoise.llm.local_server import gguf_digest
 from equipoise.panels import load_panel
+from equipoise.realise.schedule import Look
 from equipoise.realise.settings import TrainSettings
 from equipoise.realise.subpopulation import TrainedGroups, lesson_of, write_realisation
-from equipoise.realise.training import Look, Trained
+from equipoise.realise.training import Trained
 from equipoise.realise.training_report import report_of
 from tests.llm.small_adapter import random_adapter
 from tests.llm.small_model import small_model

@@ -17,18 +17,16 @@ from equipoise.measure.questionnaire import Questionnaire
 from equipoise.measure.questions import Question
 from equipoise.realise.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from equipoise.realise.lora_net import LoraNet, LoraShape
+from equipoise.realise.schedule import Schedule
 from equipoise.realise.task import AnswerTask
-from equipoise.realise.training import Schedule, Trained, train_adapter
+from equipoise.realise.training import Trained, train_adapter
+from tests.llm.tiny_model import tiny_model
 
 for library in ("torch", "transformers", "peft", "safetensors", "gguf"):
     pytest.importorskip(library, reason="needs the extra train")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
-TEMPLATE = (
-    "{% for m in messages %}{{ m['role'] }} : {{ m['content'] }} {% endfor %}"
-    "{% if add_generation_prompt %}assistant :{% endif %}"
-)
 ASKED = Questionnaire(
     (
         Question("tax", ("tax ?",), ("less", "same", "more")),
@@ -43,28 +41,14 @@ SHARES = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.3, 0.3, 0.4]])
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import tokenizers
-    import torch
-    import transformers
-
     path = tmp_path_factory.mktemp("tiny")
     words = ["[UNK]", "</s>", "A", "B", "C", ".", ":", ",", "?", "or", "less", "same", "more",
              "tax", "war", "tea", "self", "system", "user", "assistant", "Answer"]  # fmt: skip
-    model = tokenizers.models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="[UNK]")
-    tokenizer = tokenizers.Tokenizer(model)
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    fast = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", eos_token="</s>", chat_template=TEMPLATE
-    )
-    fast.save_pretrained(path)
-    torch.manual_seed(3)
-    config = transformers.LlamaConfig(
-        vocab_size=len(words), hidden_size=32, intermediate_size=64, num_hidden_layers=3,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64,
-        initializer_range=0.3,
-        bos_token_id=1, eos_token_id=1,
+    model = tiny_model(
+        path, words, hidden_size=32, intermediate_size=64, num_hidden_layers=3,
+        num_attention_heads=4, num_key_value_heads=2, initializer_range=0.3,
     )  # fmt: skip
-    transformers.LlamaForCausalLM(config).save_pretrained(path, safe_serialization=True)
+    model.save_pretrained(path, safe_serialization=True)
     return path
 
 

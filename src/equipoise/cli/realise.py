@@ -71,9 +71,9 @@ def train(
     """
     settings = Settings.read(context, json=json, quiet=quiet, seed=seed)
     from equipoise.panels.sources import load_panel
-    from equipoise.realise.lora_net import LoraShape
+    from equipoise.realise.lora_shape import LoraShape
+    from equipoise.realise.schedule import Schedule
     from equipoise.realise.settings import TrainSettings
-    from equipoise.realise.training import Schedule
 
     wanted = TrainSettings(
         LoraShape(rank, 2.0 * rank),
@@ -112,7 +112,7 @@ def _planned(settings: Settings, panel: Panel, wanted: TrainSettings) -> None:
     noise = split_noise(panel)
     found: dict[str, Any] = {
         "dry_run": True,
-        "questions_taught": [q for q in panel.questions if q not in lesson.untaught],
+        "questions_taught": list(lesson.questions),
         "questions_held_out": list(lesson.untaught),
         "prompts": len(lesson.task.prompts),
         "groups": {

@@ -7,7 +7,6 @@ makes a verb fail.
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -117,17 +116,9 @@ def say(text: str, *, error: bool = False, end: str = "\n") -> None:
 
 def say_json(data: dict[str, Any]) -> None:
     """Write one JSON object; a number that is not finite becomes null."""
-    say(json.dumps(_finite(data), allow_nan=False))
+    from equipoise.display import finite
 
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
+    say(json.dumps(finite(data), allow_nan=False))
 
 
 def one_line(text: str) -> str:

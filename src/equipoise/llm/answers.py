@@ -211,7 +211,7 @@ class OptionCounts:
         return sum(self.counts.values()) + self.unparsed + self.refused
 
 
-_BEFORE = re.compile(r"\s*(?:(?:the\s+|my\s+)?answer\s*(?:is|:)\s*)?[\s\"'`*_(\[{#:-]*", re.I)
+_BEFORE = re.compile(r"\A\s*(?:(?:the\s+|my\s+)?answer\s*(?:is|:)\s*)?[\s\"'`*_(\[{#:-]*", re.I)
 _AFTER_LETTER = re.compile(r"\s*$|\s*[.):,;*_\"'`\]}\n]")
 
 
@@ -228,7 +228,7 @@ def option_named(text: str, options: Sequence[str]) -> str:
     >>> option_named("Answer: Too little.", ["too little", "too much"])
     'too little'
     """
-    begun = text[_BEFORE.match(text).end() :]  # type: ignore[union-attr]  # it matches ""
+    begun = _BEFORE.sub("", text, count=1)
     for option in options:
         if len(option) == 1:
             if begun.startswith(option) and _AFTER_LETTER.match(begun, 1):

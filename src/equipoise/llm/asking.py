@@ -8,9 +8,9 @@ replaced by an answer.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar, final, overload
 
@@ -217,17 +217,9 @@ def _run(backend: Backend, work: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(run())
-    box: list[T | BaseException] = []
-
-    def inside() -> None:
-        try:
-            box.append(asyncio.run(run()))
-        except BaseException as error:  # noqa: BLE001  # raised in the caller's thread
-            box.append(error)
-
-    thread = threading.Thread(target=inside)
-    thread.start()
-    thread.join()
-    if isinstance(box[0], BaseException):
-        raise box[0]
-    return box[0]
+    thread = ThreadPoolExecutor(1)
+    try:
+        return thread.submit(lambda: asyncio.run(run())).result()
+    finally:
+        # Who interrupts a notebook does not wait for the answers under way.
+        thread.shutdown(wait=False)

@@ -7,17 +7,14 @@ earlier prompts may change a measurement (llama.cpp's prompt cache moves log-pro
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from equipoise.errors import BadInput
+from equipoise.llm.endpoint import Endpoint
 from equipoise.llm.requests import Request, SampleRequest
 
-if TYPE_CHECKING:
-    from equipoise.llm.openai_http import Endpoint
+__all__ = ["body_of"]
 
-__all__ = ["FLAVOURS", "body_of"]
-
-FLAVOURS = ("llama.cpp", "vllm", "ollama", "openai", "other")
 LARGEST_SEED = 2**31
 
 

@@ -12,7 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
-from equipoise.display import Tabled
+from equipoise.display import Tabled, finite
 from equipoise.errors import BadInput
 from equipoise.llm.backend import Backend
 from equipoise.llm.budgeted import Budget
@@ -204,7 +204,7 @@ class Measured(Tabled):
 
     def write(self, folder: Path) -> Path:
         """Write game.json, its draws, measured.json and answers.csv; return the game's path."""
-        text = json.dumps(_finite(self.to_dict()), indent=1, allow_nan=False) + "\n"
+        text = json.dumps(finite(self.to_dict()), indent=1, allow_nan=False) + "\n"
         write_whole(folder / "measured.json", text.encode())
         write_whole(folder / "answers.csv", self.answers_csv().encode())
         return write_game(self.game, folder)
@@ -246,13 +246,3 @@ def _rows(found: AgentFindings) -> list[Sequence[Any]]:
                                      int(answers.unparsed[c][q][r]),
                                      int(answers.refused[c][q][r])))  # fmt: skip
     return rows
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

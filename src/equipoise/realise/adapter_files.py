@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import BadInput, MissingExtra
 from equipoise.measure.fit_game import write_whole
-from equipoise.realise.lora_net import LoraShape
+from equipoise.realise.lora_shape import LoraShape
 
 __all__ = ["Heads", "folder_names", "gguf_tensors", "read_peft", "write_gguf", "write_peft"]
 

@@ -6,7 +6,7 @@ and divided by the mass the letters cover.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -119,16 +119,3 @@ def _padded(rates: FloatArray, width: int) -> FloatArray:
     out: FloatArray = np.zeros((rates.shape[0], width))
     out[:, : rates.shape[1]] = rates
     return out
-
-
-def laws_table(
-    laws: dict[str, AnswerLaw], options: Sequence[Sequence[str]]
-) -> dict[str, list[list[float]]]:
-    """Return laws as nested lists without padding: group -> question -> option."""
-    return {
-        group: [
-            [float(x) for x in row[: len(names)]]
-            for row, names in zip(law.shares, options, strict=True)
-        ]
-        for group, law in laws.items()
-    }

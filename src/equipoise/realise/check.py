@@ -26,7 +26,7 @@ from equipoise.llm.requests import SampleRequest
 from equipoise.measure.questionnaire import PERSONA, YOURSELF, Questionnaire
 from equipoise.realise.fidelity import Fidelity, Realisation, realised
 from equipoise.realise.group_answers import GroupAnswers, read_answers
-from equipoise.realise.laws_file import Surveyed, read_surveyed
+from equipoise.realise.laws_file import LAWS, Surveyed, read_surveyed
 from equipoise.realise.realisation_file import Routes, read_realisation
 from equipoise.realise.routes import ROUTES, drawn_groups
 
@@ -163,7 +163,7 @@ def check_folder(folder: Path, settings: CheckSettings, *, on_step: Note | None 
         As for `LocalServer`.
     """
     routes = read_realisation(folder / "realisation.toml")
-    surveyed = read_surveyed(folder / "laws.json")
+    surveyed = read_surveyed(folder / LAWS)
     routes.check(surveyed.groups)
     if len(routes.models) > 1:
         raise BadInput("check: the groups have different models; check them one by one")
@@ -204,6 +204,12 @@ class _Check:
         laws = self.surveyed.models
         if laws is None:
             raise BadInput("laws.json: it has no laws of the models; leave --recorded out")
+        unread = np.isnan(laws).any(axis=(0, 2))
+        if unread.any():
+            name = self.surveyed.questions[int(unread.argmax())].name
+            raise BadInput(
+                f'{LAWS}: laws: "{name}" could not be read from every model; leave --recorded out'
+            )
         given = tuple(
             np.repeat(laws[:, q, None, : len(sheet.options)], len(sheet), axis=1)
             for q, sheet in enumerate(self.asked.sheets)

@@ -126,13 +126,11 @@ def audited(lesson: Lesson, codes: IntArray, group: int, asked: int) -> Distinct
     The people are a sample, too: their sampling error is in the interval.
     """
     panel = lesson.panel
-    taught = [q for q in panel.questions if q not in lesson.untaught]
-    chosen = [panel.answers.question_index(q) for q in taught]
-    laws = AnswerLaws.from_table(panel.answers.for_questions(taught))
-    found = audit_units(laws, sheets(codes), sizes=law_sizes(panel)[:, chosen]).estimate
+    sizes = law_sizes(panel)[:, lesson.taught]
+    found = audit_units(_people(lesson), sheets(codes), sizes=sizes).estimate
     own = found.estimates[panel.groups.labels[group]]
     weights = tuple(float(w) for w in found.weights)
-    return Distinct(asked, len(taught), len(codes), own, weights, found.misfit.p_value)
+    return Distinct(asked, len(lesson.questions), len(codes), own, weights, found.misfit.p_value)
 
 
 def distinct(lesson: Lesson, law: AnswerLaw, group: int, *, seed: int = 0) -> Distinct:
@@ -140,9 +138,11 @@ def distinct(lesson: Lesson, law: AnswerLaw, group: int, *, seed: int = 0) -> Di
 
     Not guaranteed: what the model says when it is really sampled; a soak test does that.
     """
-    panel = lesson.panel
-    taught = [q for q in panel.questions if q not in lesson.untaught]
-    laws = AnswerLaws.from_table(panel.answers.for_questions(taught))
-    n = sheets_needed(laws, group, seed)
+    n = sheets_needed(_people(lesson), group, seed)
     codes = drawn_sheets(lesson, law, n, np.random.default_rng([seed, 11]))
     return audited(lesson, codes, group, n)
+
+
+def _people(lesson: Lesson) -> AnswerLaws:
+    """Return how all people of the panel answer the questions taught."""
+    return AnswerLaws.from_table(lesson.panel.answers.for_questions(lesson.questions))

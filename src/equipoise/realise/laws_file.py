@@ -15,13 +15,19 @@ from equipoise.measure.answer_laws import AnswerLaws
 from equipoise.measure.law_joint import law_sizes
 from equipoise.measure.questions import Question
 
-__all__ = ["Surveyed", "read_surveyed"]
+__all__ = ["LAWS", "Surveyed", "law_row", "read_surveyed"]
 
 FloatArray = NDArray[np.float64]
+
+LAWS = "laws.json"
+"""The file in which the measured answer laws of a realisation lie."""
 
 MOST_BYTES = 64 * 2**20
 LEAST = 1e-3
 """Where the file alone says what people answered, no option is rarer than this."""
+
+SLACK = 1e-3
+"""How far a row may be from summing to 1: what rounding by hand explains."""
 
 
 @final
@@ -42,7 +48,8 @@ class Surveyed:
     trained : tuple of str
         Questions the models were taught.
     models : (K, Q, C) array or None
-        What the groups' models answer, as it was measured when they were trained.
+        What the groups' models answer, as it was measured when they were trained; NaN where the
+        letters covered too little to be read.
     """
 
     groups: tuple[str, ...]
@@ -109,10 +116,11 @@ def _surveyed(data: dict[str, Any]) -> Surveyed:
         for q in data["questions"]
     )
     options = tuple(q.options for q in questions)
-    shares = _shares(data["people"], options, len(groups))
     laws = data.get("laws")
-    models = None if laws is None else _shares([laws[g] for g in groups], options, len(groups))
     names = tuple(q.name for q in questions)
+    shares = _shares(data["people"], "people", groups, names, options)
+    rows = None if laws is None else [laws[g] for g in groups]
+    models = None if rows is None else _shares(rows, "laws", groups, names, options)
     people, sizes = AnswerLaws(groups, names, options, shares), None
     known = _panel(str(data.get("panel", "")), groups, names)
     if known is not None:
@@ -121,16 +129,50 @@ def _surveyed(data: dict[str, Any]) -> Surveyed:
     return Surveyed(groups, questions, people, sizes, trained, models)
 
 
-def _shares(nested: Any, options: tuple[tuple[str, ...], ...], groups: int) -> FloatArray:
-    """Return nested lists as an array (K, Q, C), no option quite impossible."""
-    if [len(rows) for rows in nested] != [len(options)] * groups:
+def _shares(
+    nested: Any, key: str, groups: tuple[str, ...], names: tuple[str, ...],
+    options: tuple[tuple[str, ...], ...],
+) -> FloatArray:  # fmt: skip
+    """Return nested lists as an array (K, Q, C), no option quite impossible; NaN for null."""
+    if [len(rows) for rows in nested] != [len(options)] * len(groups):
         raise ValueError("shape")
-    shares = np.zeros((groups, len(options), max(map(len, options))))
+    shares = np.zeros((len(groups), len(options), max(map(len, options))))
     for k, rows in enumerate(nested):
         for q, row in enumerate(rows):
-            kept = np.maximum(np.array(row, dtype=np.float64), LEAST)
+            if key == "laws" and row and all(p is None for p in row):
+                shares[k, q, : len(options[q])] = np.nan
+                continue
+            given = law_row(row, len(options[q]), f'{key}, "{groups[k]}", "{names[q]}"')
+            kept = np.maximum(given, LEAST)
             shares[k, q, : len(options[q])] = kept / kept.sum()
     return shares
+
+
+def law_row(given: Any, options: int, where: str) -> FloatArray:
+    """Return the probabilities of one question's options; rounding in their sum is taken out.
+
+    Raises
+    ------
+    BadInput
+        Not so many numbers, a negative one, a sum that is not 1; the sentence begins with `where`.
+
+    Examples
+    --------
+    >>> law_row([0.25, 0.75], 2, "laws").tolist()
+    [0.25, 0.75]
+    """
+    try:
+        row = np.array([float(p) for p in given])
+    except (TypeError, ValueError):
+        raise BadInput(
+            f"{where}: it does not give a number for each of the {options} options; measure again"
+        ) from None
+    if row.size != options or not np.isfinite(row).all() or (row < 0.0).any():
+        raise BadInput(f"{where}: write one probability >= 0 per option")
+    total = float(row.sum())
+    if abs(total - 1.0) > SLACK:
+        raise BadInput(f"{where}: the probabilities sum to {total:.6g}, not to 1")
+    return np.asarray(row / total)
 
 
 def _panel(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
@@ -18,16 +17,17 @@ from numpy.typing import NDArray
 
 from equipoise.errors import BadInput, MissingExtra
 from equipoise.llm.requests import Prompt
-from equipoise.realise.prompt_tree import PromptTree
+from equipoise.realise.lora_shape import LoraShape
+from equipoise.realise.prompt_tree import PromptTree, beginnings
 from equipoise.realise.tree_attention import NAME, Layout, register
 
-__all__ = ["MODULES", "LoraNet", "LoraShape", "need_training"]
+__all__ = ["LoraNet", "LoraShape", "need_training"]
 
 Arrays = dict[str, NDArray[np.float32]]
 Blocks = Sequence[Sequence[Sequence[int]]]
 
-MODULES = ("q_proj", "v_proj", "gate_proj", "up_proj", "down_proj")
-"""Layers that get an adapter, by their names in `transformers`' Llama models."""
+AT_ONCE = 6
+"""Blocks computed together."""
 
 TOLD_APART = 0.5
 LONGEST = 3.0
@@ -45,28 +45,6 @@ def need_training() -> None:
     """
     if not all(importlib.util.find_spec(name) for name in LIBRARIES):
         raise MissingExtra("training a group's model", "train")
-
-
-@final
-@dataclass(frozen=True)
-class LoraShape:
-    """The form of an adapter: an update of rank `rank`, scaled by alpha / rank.
-
-    Layers below `first_layer` get none: what they make of a prompt is the same at every step and
-    is computed once.
-    """
-
-    rank: int = 16
-    alpha: float = 32.0
-    modules: tuple[str, ...] = MODULES
-    first_layer: int = 12
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.rank <= 256 or not self.alpha > 0.0 or self.first_layer < 0:
-            raise BadInput("lora: rank lies between 1 and 256, alpha above 0, layers from 0")
-        strange = set(self.modules) - {*MODULES, "k_proj", "o_proj"}
-        if strange or not self.modules:
-            raise BadInput(f"lora: modules are among {', '.join(MODULES)}, k_proj, o_proj")
 
 
 @final
@@ -100,9 +78,8 @@ class LoraNet:
         self.shape = shape
         self.precision = _precision() if precision == "auto" else precision
         # What the file was quantised with is of no interest to the adapter, and not serializable.
-        for name in ("quantization_config",):
-            if hasattr(model.config, name):
-                delattr(model.config, name)
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
         layers = int(model.config.num_hidden_layers)
         if shape.first_layer >= layers:
             raise BadInput(f"lora: the model has {layers} layers; first_layer lies below")
@@ -253,7 +230,7 @@ class LoraNet:
             logits = self._inner.lm_head(seen)
         return torch.log_softmax(logits.float(), dim=-1)
 
-    def remember(self, blocks: Blocks, *, at_once: int = 6) -> None:
+    def remember(self, blocks: Blocks) -> None:
         """Compute what the layers without adapter make of these prompts.
 
         Always in the same company: sums are rounded a little differently beside other prompts, and
@@ -263,8 +240,8 @@ class LoraNet:
 
         self._below = {}
         with torch.no_grad():
-            for i in range(0, len(blocks), at_once):
-                self.logprobs(blocks[i : i + at_once])
+            for i in range(0, len(blocks), AT_ONCE):
+                self.logprobs(blocks[i : i + AT_ONCE])
 
     def _through(self, seen: Any, layout: Layout, first: int, last: int | None) -> Any:
         """Send hidden states (1, nodes, width) through some of the layers."""
@@ -300,9 +277,7 @@ class LoraNet:
         every = torch.cat([self._below[prompt] for prompt in prompts])
         return every[torch.from_numpy(rows)][None]
 
-    def letter_probabilities(
-        self, blocks: Blocks, options: int, *, at_once: int = 6
-    ) -> NDArray[np.float64]:
+    def letter_probabilities(self, blocks: Blocks, options: int) -> NDArray[np.float64]:
         """Return the probability of each letter after each prompt, (prompts, options).
 
         Parameters
@@ -310,16 +285,14 @@ class LoraNet:
         blocks : sequence of blocks of prompts
             As `PromptTree.of` takes them.
         options : int
-        at_once : int
-            Blocks computed together.
         """
         import torch
 
         letters = self.letters(options)
         parts = []
         with torch.no_grad():
-            for i in range(0, len(blocks), at_once):
-                found = self.logprobs(blocks[i : i + at_once])
+            for i in range(0, len(blocks), AT_ONCE):
+                found = self.logprobs(blocks[i : i + AT_ONCE])
                 parts.append(found[:, letters].exp().double().numpy())
         return np.concatenate(parts)
 
@@ -341,14 +314,6 @@ class LoraNet:
         first = chat_tokens(self.tokenizer, before) if before is not None else []
         tokens = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         return beginnings([*first, *tokens], max(1, len(first)))
-
-
-def beginnings(tokens: Sequence[int], first: int) -> list[list[list[int]]]:
-    """Return all beginnings of a text, from `first` tokens on, as one block.
-
-    A prompt ends at each of its tokens: as a tree they are the text itself, computed once.
-    """
-    return [[list(tokens[:i]) for i in range(first, len(tokens))]]
 
 
 def _differences(seen: NDArray[np.float64], rows: int) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import BadInput
 
-__all__ = ["PromptTree"]
+__all__ = ["PromptTree", "beginnings"]
 
 IntArray = NDArray[np.int64]
 Tokens = Sequence[int]
@@ -106,6 +106,14 @@ class PromptTree:
     def positions(self) -> IntArray:
         """Their positions."""
         return np.concatenate([np.arange(self.prefix.size), self.depths.ravel()])
+
+
+def beginnings(tokens: Tokens, first: int) -> list[list[list[int]]]:
+    """Return all beginnings of a text, from `first` tokens on, as one block.
+
+    A prompt ends at each of its tokens: as a tree they are the text itself, computed once.
+    """
+    return [[list(tokens[:i]) for i in range(first, len(tokens))]]
 
 
 def _shared(prompts: Sequence[Tokens]) -> int:

@@ -14,14 +14,13 @@ from typing import Any
 
 from equipoise.errors import BadInput, MissingExtra, nearest
 from equipoise.llm.addresses import checked_url
+from equipoise.llm.endpoint import FLAVOURS
 from equipoise.llm.models import known_models, local_server
-from equipoise.llm.spoken import FLAVOURS
 from equipoise.realise.realisation_file import GroupRoute, Routes
 from equipoise.realise.upstream import Destination
 
 __all__ = ["bound_socket", "local_destinations", "remote_destinations", "run_server"]
 
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 ENDING = 10
 """Seconds requests in flight get when the server is told to end."""
 

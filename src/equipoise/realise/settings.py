@@ -10,8 +10,8 @@ from equipoise.errors import BadInput
 from equipoise.llm.requests import canonical
 from equipoise.measure.questionnaire import YOURSELF
 from equipoise.panels.panel import Panel
-from equipoise.realise.lora_net import LoraShape
-from equipoise.realise.training import Schedule
+from equipoise.realise.lora_shape import LoraShape
+from equipoise.realise.schedule import Schedule
 
 __all__ = ["TrainSettings", "panel_digest"]
 

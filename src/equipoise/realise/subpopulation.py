@@ -8,8 +8,8 @@ Every step is kept: a run that is killed goes on and ends with the same files.
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +76,11 @@ class Lesson:
         """Answers of all people taught, groups by their shares, (Q, C)."""
         shares = np.asarray(self.panel.groups.shares)
         return np.asarray(np.einsum("k,kqc->qc", shares, self.kept.shares))
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """The questions taught."""
+        return tuple(q for q in self.kept.questions if q not in self.untaught)
 
     @property
     def taught(self) -> NDArray[np.bool_]:
@@ -210,8 +215,6 @@ def train_groups(
 
 
 def _settled(settings: TrainSettings) -> TrainSettings:
-    import dataclasses
-
     return dataclasses.replace(settings, threads=settings.threads or usable_cores())
 
 
@@ -223,8 +226,6 @@ def _all_trained(
     sha256: str,
     progress: Progress | None,
 ) -> dict[str, Trained]:
-    import dataclasses
-
     digest = settings.digest(lesson.panel, sha256)
     out, start = {}, None
     if settings.common:
@@ -282,8 +283,3 @@ def write_realisation(out: Path, model: str, names: dict[str, str]) -> None:
             f'peft = "{name}"',
         ]
     write_whole(out / "realisation.toml", ("\n".join(lines) + "\n").encode())
-
-
-def remove_state(out: Path) -> None:
-    """Remove the checkpoints of a training that is finished."""
-    shutil.rmtree(out / STATE, ignore_errors=True)

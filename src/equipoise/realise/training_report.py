@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.display import finite
 from equipoise.estimate import Estimate
 from equipoise.llm.backend import Backend
 from equipoise.llm.local_server import LocalServer
@@ -22,6 +23,7 @@ from equipoise.panels.splitting import split_noise
 from equipoise.realise.adapter_laws import AnswerLaw, answer_law
 from equipoise.realise.closeness import Closeness, closeness, rivals
 from equipoise.realise.distinct import Distinct, distinct
+from equipoise.realise.laws_file import LAWS
 from equipoise.realise.subpopulation import Lesson, TrainedGroups
 
 __all__ = ["TrainingReport", "report_of"]
@@ -87,7 +89,7 @@ class TrainingReport:
             "people_taught": [nested(lesson.kept.shares[k]) for k in range(len(lesson.groups))],
             "laws": {g: nested(law.shares) for g, law in self.laws.items()},
             "untrained": nested(self.untrained.shares),
-            "trained": [q for q in table.questions if q not in lesson.untaught],
+            "trained": list(lesson.questions),
             "held_out": list(lesson.untaught),
         }
 
@@ -118,7 +120,7 @@ class TrainingReport:
             "model": found.model,
             "digest": found.digest,
             "settings": found.settings.to_dict(),
-            "questions_taught": [q for q in lesson.panel.questions if q not in lesson.untaught],
+            "questions_taught": list(lesson.questions),
             "questions_held_out": list(lesson.untaught),
             "training_seconds": sum(t.seconds for t in found.trained.values()),
             "perplexity_untrained": found.fluency["untrained"],
@@ -183,8 +185,8 @@ class TrainingReport:
 
     def write(self, folder: Path) -> None:
         """Write report.json and laws.json."""
-        for name, data in (("report.json", self.to_dict()), ("laws.json", self.laws_dict())):
-            text = json.dumps(_finite(data), indent=1, allow_nan=False) + "\n"
+        for name, data in (("report.json", self.to_dict()), (LAWS, self.laws_dict())):
+            text = json.dumps(finite(data), indent=1, allow_nan=False) + "\n"
             write_whole(folder / name, text.encode())
 
 
@@ -233,11 +235,10 @@ def report_of(
         }  # fmt: skip
     seed = found.settings.seed
     audits = {g: distinct(lesson, laws[g], k, seed=seed + k) for k, g in enumerate(lesson.groups)}
-    taught = [q for q in panel.questions if q not in lesson.untaught]
     return TrainingReport(
         found, laws, untrained, rows,
-        split_noise(panel, 0.5, seed=seed, questions=taught),
-        split_noise(panel, part, seed=seed, questions=taught),
+        split_noise(panel, 0.5, seed=seed, questions=lesson.questions),
+        split_noise(panel, part, seed=seed, questions=lesson.questions),
         audits,
     )  # fmt: skip
 
@@ -266,13 +267,3 @@ def _interval(e: Estimate) -> str:
 
 def _nats(value: float) -> str:
     return f"{value:.3f}" if math.isfinite(value) else "infinite"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

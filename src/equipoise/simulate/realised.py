@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.errors import BadInput
 from equipoise.game.gamefile_text import parse, read_text
 from equipoise.panels.panel import Panel
+from equipoise.realise.laws_file import LAWS, law_row
 from equipoise.realise.realisation_file import read_realisation
 from equipoise.simulate.laws import PostLaws
 
-__all__ = ["LAWS", "laws_beside", "laws_of"]
-
-LAWS = "laws.json"
-"""The file in which the measured answer laws of a realisation lie."""
+__all__ = ["laws_beside", "laws_of"]
 
 
 def laws_beside(realisation: Path, panel: Panel) -> PostLaws:
@@ -78,19 +77,17 @@ def laws_of(data: Any, panel: Panel) -> PostLaws:
     return PostLaws(table.groups, table.questions, table.options, shares, source="models")
 
 
-def _row(rows: Any, at: int, have: list[str], want: tuple[str, ...], where: str) -> Any:
+def _row(
+    rows: Any, at: int, have: list[str], want: tuple[str, ...], where: str
+) -> NDArray[np.float64]:
     """Return the probabilities of one question in the order of the panel's options."""
     try:
-        given = np.array([float(p) for p in rows[at]])
-        place = [have.index(option) for option in want]
+        given = rows[at]
+        # Of more or other options than the panel's, those of the panel are taken.
+        whole = len(given) >= len(have)
+        picked = [given[have.index(option)] for option in want] if whole else []
     except (TypeError, ValueError, IndexError, KeyError):
         raise BadInput(
             f"{LAWS}: {where}: it does not give a number for each of {list(want)}; measure again"
         ) from None
-    if len(given) < len(have) or not np.isfinite(given).all() or (given < 0).any():
-        raise BadInput(f"{LAWS}: {where}: write one probability >= 0 per option")
-    kept = given[place]
-    total = float(kept.sum())
-    if abs(total - 1.0) > 1e-3:
-        raise BadInput(f"{LAWS}: {where}: the probabilities sum to {total:.6g}, not to 1")
-    return kept / total
+    return law_row(picked, len(want), f"{LAWS}: {where}")
