@@ -152,8 +152,9 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, lef
     from rich.text import Text
 
     tty = bool(sys.stdout and sys.stdout.isatty())
+    written = io.StringIO()
     console = Console(
-        file=io.StringIO(),
+        file=written,
         force_terminal=tty,
         no_color=True if not tty or "NO_COLOR" in os.environ else None,
         width=None if tty else 120,
@@ -165,8 +166,7 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, lef
         out.add_row(*(_cell(one_line(cell)) for cell in row))
     console.print(Text(one_line(title), style="bold"))
     console.print(out)
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
-    return "\n".join(line.rstrip() for line in text.rstrip("\n").split("\n"))
+    return "\n".join(line.rstrip() for line in written.getvalue().rstrip("\n").split("\n"))
 
 
 _STYLES = {
