@@ -12,6 +12,7 @@ import pytest
 
 from equipoise.errors import BadInput
 from equipoise.report import plots
+from equipoise.report.canvas import INK
 from equipoise.report.figures import draw_all, inline
 from equipoise.report.result import read_result
 from equipoise.study import run_study
@@ -81,7 +82,7 @@ def test_inline_figures_have_ids_of_their_own(result: dict[str, Any]) -> None:
     text = inline(svg, "coverage")
     assert text.startswith("<svg ")
     assert 'id="coverage-' in text
-    assert plots.INK not in text
+    assert INK not in text
     assert "dc:date" not in text
 
 

@@ -115,8 +115,9 @@ def _plans(api: Api, body: Mapping[str, Any], kind: str) -> bytes:
 
 def _figure(what: str, kind: str, draw: Callable[[Any], Any]) -> bytes:
     from equipoise.report import charts
+    from equipoise.report.canvas import drawn
 
-    return charts.drawn(lambda: draw(charts), kind)
+    return drawn(lambda: draw(charts), kind)
 
 
 def _equilibrium(source: Source, settings: Settings, what: str, kind: str) -> bytes:
