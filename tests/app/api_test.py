@@ -117,6 +117,14 @@ def test_a_map_its_cells_and_the_nearest_boundary(people: Api) -> None:
     assert near["distance"] <= near["along_x"] / 50
 
 
+@pytest.mark.parametrize("x", [float("nan"), float("inf"), pytest.param(10**400, id="large"), "1",
+                               True, None])  # fmt: skip
+def test_a_cell_lies_at_finite_numbers(people: Api, x: Any) -> None:
+    made = asked(people, "map", axes=AXES)
+    with pytest.raises(BadInput, match=r"^x: "):
+        asked(people, "cell", map=made["map"], x=x, y=0.0)
+
+
 def test_agents_that_differ_have_lines_between_cells(toy: Api) -> None:
     axes = {"x": {"name": "attractiveness", "low": 0, "high": 3},
             "y": {"name": "diversity", "low": 0, "high": 1}}  # fmt: skip
@@ -196,6 +204,8 @@ def test_a_broken_link_is_one_sentence(toy: Api, text: Any) -> None:
     ({"weights": {"diversty": 1}}, 'set.weights: there is no weight "diversty"'),
     ({"weights": {"consistency": -1}}, "set.weights.consistency: it is negative"),
     ({"weights": {"diversity": float("nan")}}, "set.weights.diversity: write a finite number"),
+    ({"prices": [0, 10**400, 0]}, "set.prices[1]: write a finite number"),
+    ({"below": 1e10}, "set.below: write a finite number up to 1e+09"),
     ({"weights": []}, None),
     ({"weights": "x"}, "set.weights: it must be an object"),
     ({"shares": [1, 2]}, "set.shares: got 2 numbers for 3 groups"),
