@@ -87,6 +87,12 @@ def test_intervals_are_those_of_solving_every_draw(people: Api) -> None:
     assert view["drawn"]["n"] == 400
 
 
+def values_of(game: eq.AlignmentGame) -> Any:
+    drawn = game.term(eq.Attractiveness)
+    assert drawn is not None
+    return drawn.values
+
+
 def test_appeal_follows_the_shares_where_people_were_asked(people: Api, toy: Api) -> None:
     """a_k = Σ_j m_j E_jk, from the panel's own answers."""
     panel = load_panel("gss2018")
@@ -94,9 +100,9 @@ def test_appeal_follows_the_shares_where_people_were_asked(people: Api, toy: Api
     game = game_at_settings(people.shelf.first, Settings(shares=shares))
     p = panel.answers.shares
     agreement = np.einsum("jqc,kqc->jk", p, p) / p.shape[1]
-    assert game.terms[0].values == pytest.approx(shares @ agreement)  # type: ignore[attr-defined]
+    assert values_of(game) == pytest.approx(shares @ agreement)
     moved = game_at_settings(toy.shelf.first, Settings(shares=np.array([0.2, 0.2, 0.6])))
-    assert moved.terms[0].values.tolist() == [0.5, 0.35, 0.15]  # type: ignore[attr-defined]
+    assert values_of(moved).tolist() == [0.5, 0.35, 0.15]
     assert moved.groups.shares.tolist() == [0.2, 0.2, 0.6]
 
 
@@ -359,7 +365,9 @@ def test_a_study_is_opened_from_its_file_and_its_folder(tmp_path: Path) -> None:
         assert [g["name"] for g in view["groups"]] == ["liberal", "moderate", "conservative"]
     moved = game_at_settings(Api(tmp_path).shelf.first, Settings(shares=np.array([0.2, 0.2, 0.6])))
     # The anchor of this study is the public, whatever it is.
-    assert moved.terms[1].anchor.tolist() == [0.2, 0.2, 0.6]  # type: ignore[attr-defined]
+    held = moved.term(eq.Consistency)
+    assert held is not None
+    assert held.anchor.tolist() == [0.2, 0.2, 0.6]
 
 
 @pytest.mark.parametrize(("name", "text", "said"), [

@@ -18,7 +18,7 @@ import pytest
 import equipoise as eq
 from equipoise.game.catalog import game as catalogue
 from equipoise.game.gamefile import load_game, save_game
-from tests.app.browser import NO_BROWSER, dashboard, launched
+from tests.app.browser import NO_BROWSER, dashboard, launched, toy_dashboard
 
 HOSTILE = (
     '<script>window.hacked=1</script><img src=x onerror="window.hacked=2">',
@@ -84,9 +84,7 @@ def becomes(page: Any, read: Callable[[], Any], want: Any) -> None:
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = tmp_path_factory.mktemp("browser") / "toy.json"
-    save_game(catalogue("toy"), path)
-    with dashboard(path) as address:
+    with toy_dashboard(tmp_path_factory.mktemp("browser")) as address:
         yield address
 
 

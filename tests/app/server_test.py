@@ -17,16 +17,12 @@ import pytest
 from equipoise.app.server import POLICY, make_app
 from equipoise.app.uploads import LARGEST
 from equipoise.errors import BadInput
-from equipoise.game.catalog import game as catalogue
-from equipoise.game.gamefile import save_game
-from tests.app.browser import dashboard
+from tests.app.browser import toy_dashboard
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = tmp_path_factory.mktemp("server") / "toy.json"
-    save_game(catalogue("toy"), path)
-    with dashboard(path) as found:
+    with toy_dashboard(tmp_path_factory.mktemp("server")) as found:
         yield found
 
 

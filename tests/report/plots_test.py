@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 from equipoise.errors import BadInput
 from equipoise.report import plots
@@ -57,8 +58,9 @@ def test_bars_of_the_profile_sum_to_one(result: dict[str, Any]) -> None:
     axes = plots.profile(result)
     width: dict[float, float] = {}
     for patch in axes.patches:
-        y = round(patch.get_y(), 6)  # type: ignore[attr-defined]  # bars are rectangles
-        width[y] = width.get(y, 0.0) + patch.get_width()  # type: ignore[attr-defined]
+        assert isinstance(patch, Rectangle)
+        y = round(patch.get_y(), 6)
+        width[y] = width.get(y, 0.0) + patch.get_width()
     assert list(width.values()) == pytest.approx([1.0] * len(width))
 
 
