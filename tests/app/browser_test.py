@@ -194,6 +194,8 @@ def test_files_are_opened_and_saved(browser: Any, toy: str, tmp_path: Path) -> N
     page.get_by_role("button", name="Open survey").click()
     page.wait_for_selector("#people-card:not([hidden])")
     assert page.locator("#title").inner_text() == "mine.csv"
+    # The note comes with the first question, after the card.
+    page.wait_for_selector("#people-note:not(:empty)")
     assert "45 to 45 answers a group" in page.locator("#people-note").inner_text()
     page.get_by_role("button", name="Export…").click()
     with page.expect_download() as saved:
