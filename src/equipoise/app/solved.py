@@ -16,7 +16,7 @@ from equipoise.app.uncertainty import Drawn, outcomes
 from equipoise.equilibrium.outcome import Equilibrium, Outcome
 from equipoise.equilibrium.solve import solve
 from equipoise.errors import NotSolved
-from equipoise.estimate import percentile_interval
+from equipoise.estimate import counted_quantiles, percentile_interval
 from equipoise.game.alignment_game import AlignmentGame
 from equipoise.game.profile import Profile
 from equipoise.game.terms import Consistency, KLConsistency
@@ -143,12 +143,9 @@ def _mixtures(game: AlignmentGame, x: FloatArray) -> dict[str, Any]:
 
 def _spread(column: FloatArray, counts: NDArray[np.int64]) -> dict[str, Any]:
     """Return the distribution of one group's weight over agents: quantiles and a histogram."""
-    order = np.argsort(column, kind="stable")
-    part = np.cumsum(counts[order]) / counts.sum()
-    at = [int(np.searchsorted(part, q - 1e-12)) for q in QUANTILES]
     heights, _ = np.histogram(column, bins=BINS, range=(0.0, 1.0), weights=counts)
     return {
-        "quantiles": rounded(column[order][np.minimum(at, column.size - 1)]),
+        "quantiles": rounded(counted_quantiles(column, counts, QUANTILES)),
         "bins": rounded(heights / counts.sum()),
         "zero": float(counts[column == 0].sum() / counts.sum()),
     }

@@ -16,7 +16,7 @@ from equipoise.display import shortened
 from equipoise.equilibrium.dynamics import Path
 from equipoise.equilibrium.outcome import Equilibrium
 from equipoise.errors import BadInput
-from equipoise.estimate import percentile_interval
+from equipoise.estimate import counted_quantiles, percentile_interval
 from equipoise.game.profile import Profile
 from equipoise.inclusion.critical import CriticalIncentives
 from equipoise.inclusion.exclusion import ExclusionReport
@@ -100,12 +100,8 @@ def profile(found: Equilibrium | Profile) -> Axes:
 
 def _spread(one: Profile) -> Axes:
     axes = rows.row_axes(one.groups.labels)
-    counts = one.agents.counts
     for k in range(len(one.groups)):
-        order = np.argsort(one.array[:, k], kind="stable")
-        part = np.cumsum(counts[order]) / counts.sum()
-        at = np.searchsorted(part, np.array([0.05, 0.25, 0.5, 0.75, 0.95]) - 1e-12)
-        q = one.array[order, k][np.minimum(at, len(order) - 1)]
+        q = counted_quantiles(one.array[:, k], one.agents.counts, [0.05, 0.25, 0.5, 0.75, 0.95])
         axes.plot([q[0], q[4]], [k, k], color=BLUE, linewidth=1.3)
         axes.plot([q[1], q[3]], [k, k], color=BLUE, linewidth=6, alpha=0.5,
                   solid_capstyle="butt")  # fmt: skip
