@@ -68,11 +68,13 @@ def games(folder: Path) -> dict[str, Path | None]:
     rng = np.random.default_rng(0)
     shares = rng.dirichlet(np.full(10, 3.0))
     shares /= shares.sum()
+    drawn = {"values": rng.random((1000, 10)).tolist(), "weight": 1.0}
+    held = {"anchor": rng.dirichlet(np.ones(10), 1000).tolist(), "weight": 1.0}
     large = {
         "groups": {f"group {k}": float(s) for k, s in enumerate(shares)},
         "agents": 1000,
-        "attractiveness": {"values": rng.random((1000, 10)).tolist(), "weight": 1.0},
-        "consistency": {"anchor": rng.dirichlet(np.ones(10), 1000).tolist(), "weight": 1.0},
+        "attractiveness": drawn,
+        "consistency": held,
         "diversity": {"weight": 0.5},
     }
     alike = {
@@ -84,7 +86,7 @@ def games(folder: Path) -> dict[str, Path | None]:
     kernel = root @ root.T
     kernel /= np.sqrt(np.outer(np.diag(kernel), np.diag(kernel)))
     overlap = {**large, "diversity": {"weight": 0.5, "kernel": kernel.tolist()}}
-    kl = {**large, "consistency": {**large["consistency"], "form": "kl"}}  # type: ignore[dict-item]
+    kl = {**large, "consistency": {**held, "form": "kl"}}
     paths = {}
     made = {"differ": large, "alike": alike, "overlap": overlap, "kl": kl}
     for name, game in made.items():
@@ -134,7 +136,9 @@ def measured(browser: Any, path: Path | None, *, with_map: bool) -> dict[str, An
                     ask = {"id": "weight-consistency", "moves": MAPS, "what": "map"}
                     # The page waits for the slider to rest before it asks for a map.
                     script = Path(__file__).parents[1] / "src/equipoise/app/page/app.js"
-                    rest = int(re.search(r"RESTING = (\d+)", script.read_text())[1])  # type: ignore[index]
+                    said = re.search(r"RESTING = (\d+)", script.read_text())
+                    assert said is not None
+                    rest = int(said[1])
                     times = page.evaluate(MEASURE, ask)
                     out["map_101x101"] = spread([t - rest for t in times])
                     out["map_101x101_with_rest"] = {**spread(times), "rest_ms": rest}

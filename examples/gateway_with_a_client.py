@@ -33,7 +33,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps({"choices": [{"index": 0, "message": said}]}).encode())
 
-    log_message = lambda *_: None  # noqa: E731
+    def log_message(self, *_): ...
 
 
 echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)

@@ -55,7 +55,7 @@ class _Inline(InlineProcessor):  # type: ignore[misc]  # Markdown has no types
         return made, m.start(0), m.end(0)
 
 
-class _Blocks(Preprocessor):  # type: ignore[misc]
+class _Blocks(Preprocessor):  # type: ignore[misc]  # Markdown has no types
     def run(self, lines: list[str]) -> list[str]:
         text = "\n".join(lines) + "\n"
         # Fenced code has been put aside before (it has a higher priority).
@@ -73,7 +73,7 @@ class _Blocks(Preprocessor):  # type: ignore[misc]
         return f"\n{indent}{made}\n\n"
 
 
-class Mathematics(Extension):  # type: ignore[misc]
+class Mathematics(Extension):  # type: ignore[misc]  # Markdown has no types
     """The extension: inline and block formulas of pages and of docstrings."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # Markdown's own name

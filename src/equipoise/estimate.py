@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from equipoise.display import Tabled
 from equipoise.errors import BadInput
 
-__all__ = ["Estimate", "percentile_interval", "simultaneous_band"]
+__all__ = ["Estimate", "counted_quantiles", "percentile_interval", "simultaneous_band"]
 
 FloatArray = NDArray[np.float64]
 
@@ -153,6 +153,36 @@ def simultaneous_band(draws: ArrayLike, level: float = 0.95) -> tuple[FloatArray
     # The k-th smallest depth such that at least `level` of the draws are at least that deep.
     cut = int(np.sort(depth)[math.floor(n * (1.0 - level))])
     return ordered[cut - 1], ordered[n - cut]
+
+
+def counted_quantiles(
+    values: FloatArray, counts: NDArray[np.int64], parts: ArrayLike
+) -> FloatArray:
+    """Give quantiles of values each of which stands for many: the least with enough below it.
+
+    Parameters
+    ----------
+    values : (n,) array
+    counts : (n,) array of int
+        How often each value counts.
+    parts : (q,) array
+        Shares of the whole, in [0, 1].
+
+    Returns
+    -------
+    (q,) array
+        Values of the array, never between two of them.
+
+    Examples
+    --------
+    >>> counted_quantiles(np.array([3.0, 1.0]), np.array([1, 3]), [0.5, 0.75, 0.9]).tolist()
+    [1.0, 1.0, 3.0]
+    """
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(counts[order]) / counts.sum()
+    # A share that is met but for rounding is met.
+    at = np.searchsorted(reached, np.asarray(parts) - 1e-12)
+    return np.asarray(values[order][np.minimum(at, values.size - 1)])
 
 
 def _checked(draws: ArrayLike, level: float) -> FloatArray:

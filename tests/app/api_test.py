@@ -87,6 +87,12 @@ def test_intervals_are_those_of_solving_every_draw(people: Api) -> None:
     assert view["drawn"]["n"] == 400
 
 
+def values_of(game: eq.AlignmentGame) -> Any:
+    drawn = game.term(eq.Attractiveness)
+    assert drawn is not None
+    return drawn.values
+
+
 def test_appeal_follows_the_shares_where_people_were_asked(people: Api, toy: Api) -> None:
     """a_k = Σ_j m_j E_jk, from the panel's own answers."""
     panel = load_panel("gss2018")
@@ -94,9 +100,9 @@ def test_appeal_follows_the_shares_where_people_were_asked(people: Api, toy: Api
     game = game_at_settings(people.shelf.first, Settings(shares=shares))
     p = panel.answers.shares
     agreement = np.einsum("jqc,kqc->jk", p, p) / p.shape[1]
-    assert game.terms[0].values == pytest.approx(shares @ agreement)  # type: ignore[attr-defined]
+    assert values_of(game) == pytest.approx(shares @ agreement)
     moved = game_at_settings(toy.shelf.first, Settings(shares=np.array([0.2, 0.2, 0.6])))
-    assert moved.terms[0].values.tolist() == [0.5, 0.35, 0.15]  # type: ignore[attr-defined]
+    assert values_of(moved).tolist() == [0.5, 0.35, 0.15]
     assert moved.groups.shares.tolist() == [0.2, 0.2, 0.6]
 
 
@@ -115,6 +121,14 @@ def test_a_map_its_cells_and_the_nearest_boundary(people: Api) -> None:
     assert near["group"] == 4
     assert near["along_x"] == pytest.approx(least[4].value - 10.0, abs=1e-6)
     assert near["distance"] <= near["along_x"] / 50
+
+
+@pytest.mark.parametrize("x", [float("nan"), float("inf"), pytest.param(10**400, id="large"), "1",
+                               True, None])  # fmt: skip
+def test_a_cell_lies_at_finite_numbers(people: Api, x: Any) -> None:
+    made = asked(people, "map", axes=AXES)
+    with pytest.raises(BadInput, match=r"^x: "):
+        asked(people, "cell", map=made["map"], x=x, y=0.0)
 
 
 def test_agents_that_differ_have_lines_between_cells(toy: Api) -> None:
@@ -196,6 +210,8 @@ def test_a_broken_link_is_one_sentence(toy: Api, text: Any) -> None:
     ({"weights": {"diversty": 1}}, 'set.weights: there is no weight "diversty"'),
     ({"weights": {"consistency": -1}}, "set.weights.consistency: it is negative"),
     ({"weights": {"diversity": float("nan")}}, "set.weights.diversity: write a finite number"),
+    ({"prices": [0, 10**400, 0]}, "set.prices[1]: write a finite number"),
+    ({"below": 1e10}, "set.below: write a finite number up to 1e+09"),
     ({"weights": []}, None),
     ({"weights": "x"}, "set.weights: it must be an object"),
     ({"shares": [1, 2]}, "set.shares: got 2 numbers for 3 groups"),
@@ -349,7 +365,9 @@ def test_a_study_is_opened_from_its_file_and_its_folder(tmp_path: Path) -> None:
         assert [g["name"] for g in view["groups"]] == ["liberal", "moderate", "conservative"]
     moved = game_at_settings(Api(tmp_path).shelf.first, Settings(shares=np.array([0.2, 0.2, 0.6])))
     # The anchor of this study is the public, whatever it is.
-    assert moved.terms[1].anchor.tolist() == [0.2, 0.2, 0.6]  # type: ignore[attr-defined]
+    held = moved.term(eq.Consistency)
+    assert held is not None
+    assert held.anchor.tolist() == [0.2, 0.2, 0.6]
 
 
 @pytest.mark.parametrize(("name", "text", "said"), [

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from equipoise.game.catalog import game as catalogue
+from equipoise.game.gamefile import save_game
+
 NO_BROWSER = (
     "no Chromium: install it (`apt-get install chromium`, or `python -m playwright install "
     "chromium`) to test the dashboard in a browser"
@@ -53,3 +56,11 @@ def dashboard(path: Path | None) -> Iterator[str]:
         server.should_exit = True
         thread.join(20)
         listening.close()
+
+
+@contextmanager
+def toy_dashboard(folder: Path) -> Iterator[str]:
+    """Serve a dashboard of the toy of the catalogue; its address."""
+    save_game(catalogue("toy"), folder / "toy.json")
+    with dashboard(folder / "toy.json") as address:
+        yield address

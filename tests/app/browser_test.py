@@ -18,7 +18,7 @@ import pytest
 import equipoise as eq
 from equipoise.game.catalog import game as catalogue
 from equipoise.game.gamefile import load_game, save_game
-from tests.app.browser import NO_BROWSER, dashboard, launched
+from tests.app.browser import NO_BROWSER, dashboard, launched, toy_dashboard
 
 HOSTILE = (
     '<script>window.hacked=1</script><img src=x onerror="window.hacked=2">',
@@ -84,9 +84,7 @@ def becomes(page: Any, read: Callable[[], Any], want: Any) -> None:
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = tmp_path_factory.mktemp("browser") / "toy.json"
-    save_game(catalogue("toy"), path)
-    with dashboard(path) as address:
+    with toy_dashboard(tmp_path_factory.mktemp("browser")) as address:
         yield address
 
 
@@ -196,6 +194,8 @@ def test_files_are_opened_and_saved(browser: Any, toy: str, tmp_path: Path) -> N
     page.get_by_role("button", name="Open survey").click()
     page.wait_for_selector("#people-card:not([hidden])")
     assert page.locator("#title").inner_text() == "mine.csv"
+    # The note comes with the first question, after the card.
+    page.wait_for_selector("#people-note:not(:empty)")
     assert "45 to 45 answers a group" in page.locator("#people-note").inner_text()
     page.get_by_role("button", name="Export…").click()
     with page.expect_download() as saved:

@@ -17,16 +17,12 @@ import pytest
 from equipoise.app.server import POLICY, make_app
 from equipoise.app.uploads import LARGEST
 from equipoise.errors import BadInput
-from equipoise.game.catalog import game as catalogue
-from equipoise.game.gamefile import save_game
-from tests.app.browser import dashboard
+from tests.app.browser import toy_dashboard
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = tmp_path_factory.mktemp("server") / "toy.json"
-    save_game(catalogue("toy"), path)
-    with dashboard(path) as found:
+    with toy_dashboard(tmp_path_factory.mktemp("server")) as found:
         yield found
 
 
@@ -63,12 +59,17 @@ def test_other_hosts_and_pages_may_not(address: str, path: str, headers: dict[st
 def test_what_is_sent_has_a_limit(address: str) -> None:
     status, _, body = sent(address, "/api/upload", body=b"", Content_Length=str(LARGEST + 1))
     assert (status, b"larger than" in body) == (413, True)
-    assert sent(address, "/api/solve", body=b" " * 70_000)[0] == 413
+    for path in ("/api/solve", "/api/export"):
+        assert sent(address, path, body=b" " * 70_000)[0] == 413
 
 
 def test_what_is_no_question_is_refused(address: str) -> None:
-    for body in (b"{", b"[]", b"\xff", b"[" * 60_000):
-        assert sent(address, "/api/solve", body=body)[0] == 400
+    for path in ("/api/solve", "/api/export"):
+        for body in (b"{", b"[]", b"\xff", b"[" * 60_000):
+            assert sent(address, path, body=body)[0] == 400
+    large = b'{"set": {"below": 1' + b"0" * 400 + b"}}"
+    for path in ("/api/solve", "/api/export"):
+        assert sent(address, path, body=large)[0] == 400
     assert sent(address, "/api/nothing")[0] == 404
     assert sent(address, "/api/open", "GET")[0] == 405
     status, _, body = sent(address, "/api/solve", body=b'{"source": "gone"}')

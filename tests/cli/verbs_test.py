@@ -6,6 +6,7 @@ real process for signals, pipes and encodings.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -540,6 +541,29 @@ def test_progress_is_a_line_for_each_tenth_and_quiet_is_quiet(
         printed = capsys.readouterr()
         assert (printed.out, printed.err.count("\n")) == ("", lines)
     assert "\x1b" not in printed.err
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("seen", "wanted"), [
+    (_Terminal, "\r0\x1b[K\r3\x1b[K\n\r4\x1b[K"),
+    (io.StringIO, "0\n3\n"),
+])  # fmt: skip
+def test_progress_in_its_own_words_ends_its_line(
+    seen: type[io.StringIO], wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told at 0, 0.1, 0.15, 0.16 (the end) and 1 s: on a terminal the last is drawn again."""
+    err = seen()
+    monkeypatch.setattr("sys.stderr", err)
+    clock = iter([100.0, 100.1, 100.15, 100.16, 101.0])
+    monkeypatch.setattr("equipoise.cli.terminal.time.monotonic", lambda: next(clock))
+    tell = terminal.Settings(json=False, quiet=False, seed=None).teller()
+    for step in range(5):
+        tell(str(step), step == 3)
+    assert err.getvalue() == wanted
 
 
 def test_an_interrupt_may_say_what_is_kept(

@@ -10,7 +10,6 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 
-import equipoise as eq
 from tools.notebooks import NOTEBOOKS, ran, stale
 
 
@@ -29,8 +28,6 @@ def test_stored_outputs_are_what_cells_print(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If this fails: python -m tools.notebooks."""
-    if not hasattr(eq, "plots"):
-        pytest.skip("the notebooks show `plots`, which this version has not")
     mpl.use("Agg")
     monkeypatch.chdir(tmp_path)
     assert stale(read(path)) == []

@@ -11,20 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-import equipoise
 from equipoise.cli.main import run
 from equipoise.panels import load_panel
 from tests.measure.answering import answering, as_people
 
-__all__ = ["PAGES", "ROOT", "SKIPPED", "missing", "ready"]
+__all__ = ["PAGES", "ROOT", "SKIPPED", "ready"]
 
 ROOT = Path(__file__).parents[2]
 
 SKIPPED = ("equipoise models pull", "equipoise app", "equipoise serve", "equipoise realise")
 """Commands of `sh` blocks that need the network, a browser, a trained model, or do not end."""
-
-NEEDS = {"docs/simulating.md": "simulate", "docs/figures.md": "plots"}
-"""Page -> the verb, or the name in `equipoise`, without which it cannot be run."""
 
 Setup = Callable[[Path], contextlib.AbstractContextManager[None]]
 
@@ -94,18 +90,6 @@ PAGES = tuple(
     )
 )
 """Every page with a block in it."""
-
-
-def missing(page: str) -> str:
-    """Return what a page needs and this version has not; empty where it has all."""
-    need = NEEDS.get(page, "")
-    with (
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stdout(nowhere),
-        contextlib.redirect_stderr(nowhere),
-    ):
-        there = not need or hasattr(equipoise, need) or run([need, "--help"]) == 0
-    return "" if there else need
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ from typing import Any
 
 from equipoise.cli.main import run
 
-__all__ = ["Block", "Session", "blocks", "run_page"]
+__all__ = ["Block", "Session", "Tally", "blocks", "run_page"]
 
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\w+)(?P<rest>[^\n]*)\n(?P<text>.*?)^(?P=indent)```$",
@@ -71,6 +71,22 @@ def blocks(page: Path) -> list[Block]:
 
 
 @dataclass
+class Tally:
+    """What was done with a page."""
+
+    python: int = 0
+    """Blocks of Python that were run; each is compared with what it shows, be it nothing."""
+    console: int = 0
+    """Commands of `console` blocks that were run."""
+    shell: int = 0
+    """Commands of `sh` blocks that were run."""
+    left: int = 0
+    """Commands of `sh` blocks that were not."""
+    compared: int = 0
+    """Outputs of commands that were compared with the lines below."""
+
+
+@dataclass
 class Session:
     """The state of a page that is being run: a folder, the names defined, the last exit code."""
 
@@ -78,7 +94,7 @@ class Session:
     skip: tuple[str, ...] = ()
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__page__"})
     code: int = 0
-    ran: int = 0
+    tally: Tally = field(default_factory=Tally)
 
     def python(self, block: Block, below: Block | None) -> None:
         """Run a block of Python and compare what it prints."""
@@ -89,14 +105,17 @@ class Session:
         assert below is None or not said, f"{block.where}: shows its output twice"
         shown = said if below is None else below.text.splitlines()
         self.compare(block.where, out.getvalue().splitlines(), shown)
+        self.tally.python += 1
 
     def console(self, block: Block) -> None:
         """Run the commands of a block and compare what each prints."""
         for command, shown in commands(block.text):
             printed = self.command(command, block.where)
+            self.tally.console += 1
             if shown:
                 self.compare(f"{block.where}: {command}", printed, shown)
-            elif printed is not None:
+                self.tally.compared += 1
+            else:
                 assert self.code == 0, f"{block.where}: {command}\n" + "\n".join(printed)
 
     def command(self, command: str, where: str) -> list[str]:
@@ -110,7 +129,6 @@ class Session:
         if words[0] == "cat":
             return (self.folder / words[1]).read_text(encoding="utf-8").splitlines()
         assert words[0] == "equipoise", f"{where}: the docs cannot run `{command}`"
-        self.ran += 1
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             self.code = run(words[1:])
@@ -160,8 +178,8 @@ def commands(text: str) -> Iterator[tuple[str, list[str]]]:
         yield command, shown
 
 
-def run_page(page: Path, session: Session) -> int:
-    """Run a page in the session's folder, which has to be the current one; count what was run."""
+def run_page(page: Path, session: Session) -> Tally:
+    """Run a page in the session's folder, which has to be the current one; say what was run."""
     found = blocks(page)
     for i, block in enumerate(found):
         below = found[i + 1] if i + 1 < len(found) else None
@@ -171,18 +189,21 @@ def run_page(page: Path, session: Session) -> int:
             case "python":
                 text = below if below and below.follows and below.language == "text" else None
                 session.python(block, text)
-                session.ran += 1
             case "console":
                 session.console(block)
             case "sh":
                 _shell(block, session)
-    return session.ran
+    return session.tally
 
 
 def _shell(block: Block, session: Session) -> None:
     for line in block.text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
-        if not words or words[0] in MACHINE or any(line.startswith(s) for s in session.skip):
+        if not words:
+            continue
+        if words[0] in MACHINE or any(line.startswith(s) for s in session.skip):
+            session.tally.left += 1
             continue
         printed = session.command(line, block.where)
+        session.tally.shell += 1
         assert session.code == 0, f"{block.where}: {line}\n" + "\n".join(printed)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.docs.shown import Session, run_page
+from tests.docs.shown import Session, Tally, run_page
+
+Runner = Callable[[str], Tally]
 
 GAME = """
 ```json title="g.json"
@@ -17,10 +20,10 @@ GAME = """
 
 
 @pytest.fixture
-def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     monkeypatch.chdir(tmp_path)
 
-    def page(text: str) -> int:
+    def page(text: str) -> Tally:
         path = tmp_path / "page.md"
         path.write_text(text, encoding="utf-8")
         return run_page(path, Session(tmp_path, skip=("equipoise app",)))
@@ -40,7 +43,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-unt
         "```sh\nmake demo\nequipoise schema game  # every key\nequipoise app\n```",
     ],
 )
-def test_a_true_page_passes(ran, right: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_true_page_passes(ran: Runner, right: str) -> None:
     ran(right)
 
 
@@ -59,6 +62,6 @@ def test_a_true_page_passes(ran, right: str) -> None:  # type: ignore[no-untyped
         "```sh\nequipoise solve none.json\n```",
     ],
 )
-def test_a_planted_error_is_seen(ran, wrong: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_planted_error_is_seen(ran: Runner, wrong: str) -> None:
     with pytest.raises(AssertionError):
         ran(wrong)

@@ -13,8 +13,8 @@ from equipoise.game.catalog import game as catalogue
 from equipoise.inclusion.lever_table import LeverTable, compare_levers
 from equipoise.inclusion.levers import AttractivenessCap, DiversityWeight, Prices
 from equipoise.inclusion.plan_path import PlanPath, plan_path
-from equipoise.report.plan_plots import drawn, levers, plan
-from equipoise.report.plots import BLUE, VERMILLION
+from equipoise.report.canvas import BLUE, VERMILLION, drawn
+from equipoise.report.plan_plots import levers, plan
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 from equipoise.errors import BadInput
 from equipoise.report import plots
+from equipoise.report.canvas import INK
 from equipoise.report.figures import draw_all, inline
 from equipoise.report.result import read_result
 from equipoise.study import run_study
@@ -56,8 +58,9 @@ def test_bars_of_the_profile_sum_to_one(result: dict[str, Any]) -> None:
     axes = plots.profile(result)
     width: dict[float, float] = {}
     for patch in axes.patches:
-        y = round(patch.get_y(), 6)  # type: ignore[attr-defined]  # bars are rectangles
-        width[y] = width.get(y, 0.0) + patch.get_width()  # type: ignore[attr-defined]
+        assert isinstance(patch, Rectangle)
+        y = round(patch.get_y(), 6)
+        width[y] = width.get(y, 0.0) + patch.get_width()
     assert list(width.values()) == pytest.approx([1.0] * len(width))
 
 
@@ -81,7 +84,7 @@ def test_inline_figures_have_ids_of_their_own(result: dict[str, Any]) -> None:
     text = inline(svg, "coverage")
     assert text.startswith("<svg ")
     assert 'id="coverage-' in text
-    assert plots.INK not in text
+    assert INK not in text
     assert "dc:date" not in text
 
 

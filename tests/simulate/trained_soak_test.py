@@ -18,7 +18,7 @@ import pytest
 
 import equipoise as eq
 from equipoise.panels import load_panel
-from equipoise.report.plan_plots import drawn
+from equipoise.report.canvas import drawn
 from equipoise.report.simulate_plots import simulation
 from equipoise.simulate.prediction import change_of_plan, measured_on
 from equipoise.simulate.realised import laws_beside

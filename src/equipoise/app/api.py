@@ -11,6 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
+from equipoise.app.json_numbers import number, rounded
 from equipoise.app.link import read_link, write_link
 from equipoise.app.maps import (
     COARSEST,
@@ -24,12 +25,13 @@ from equipoise.app.maps import (
     map_view,
     nearest,
 )
+from equipoise.app.opened import opened_view
 from equipoise.app.people import question_view
 from equipoise.app.plans import levers_view, make_plan, opened_plan, plan_view
 from equipoise.app.settings import Settings
+from equipoise.app.solved import Memory, equilibrium_view
 from equipoise.app.source import Shelf, Source, open_anything
 from equipoise.app.uploads import Uploads
-from equipoise.app.views import Memory, equilibrium_view, opened_view
 from equipoise.equilibrium.outcome import Outcome
 from equipoise.equilibrium.solve import solve
 from equipoise.errors import BadInput
@@ -189,9 +191,7 @@ class Api:
         found, lines = self.map_of(body.get("map"))
         point = {}
         for axis, key in zip(found.axes, ("x", "y"), strict=True):
-            value = body.get(key)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise BadInput(f"{key}: it is not a number; write one")
+            value = number(key, body.get(key))
             point[axis.name] = float(np.clip(value, axis.values[0], axis.values[-1]))
         x, y = point.values()
         game = cell_game(source, settings, point)
@@ -203,8 +203,8 @@ class Api:
             "x": x,
             "y": y,
             "solved": fine,
-            "coverage": np.round(answer.profile.coverage, 6).tolist(),
-            "top": np.round(top, 6).tolist(),
+            "coverage": rounded(answer.profile.coverage),
+            "top": rounded(top),
             "excluded": np.flatnonzero(out).tolist() if fine else [],
             "unique": answer.certificate.uniqueness.verdict,
             "gap": answer.certificate.max_gap,

@@ -11,17 +11,16 @@ import numpy as np
 
 from equipoise.app.people import question_view
 from equipoise.app.settings import Settings, draws_at, game_at_settings
+from equipoise.app.solved import solved
 from equipoise.app.source import DRAWS, Source
 from equipoise.app.uncertainty import outcomes
-from equipoise.app.views import solved
 from equipoise.equilibrium.outcome import Equilibrium, Outcome
 from equipoise.errors import BadInput, NotSolved
 from equipoise.estimate import percentile_interval
 from equipoise.game.gamefile import game_to_dict
 from equipoise.game.gamefile_text import to_json, to_toml
 from equipoise.inclusion.advice import UNITS, advice
-from equipoise.inclusion.exclusion import ExclusionReport
-from equipoise.inclusion.exclusion import exclusion as find_exclusion
+from equipoise.inclusion.exclusion import exclusion
 from equipoise.inclusion.lever_table import LeverTable
 from equipoise.report.map_files import cells_csv
 from equipoise.report.tables import neutral
@@ -50,6 +49,11 @@ OFFERED = {
     "panel": ("csv", "svg", "png"),
     "plans": ("csv", "svg", "png"),
 }
+
+GROUPS = ("group", "share", "coverage", "coverage_low", "coverage_high", "top_weight",
+          "top_agent", "margin", "margin_low", "margin_high", "excluded_share",
+          "verdict")  # fmt: skip
+"""Columns of the table of groups."""
 
 
 def export(api: Api, body: Mapping[str, Any]) -> tuple[str, str, bytes]:
@@ -115,8 +119,9 @@ def _plans(api: Api, body: Mapping[str, Any], kind: str) -> bytes:
 
 def _figure(what: str, kind: str, draw: Callable[[Any], Any]) -> bytes:
     from equipoise.report import charts
+    from equipoise.report.canvas import drawn
 
-    return charts.drawn(lambda: draw(charts), kind)
+    return drawn(lambda: draw(charts), kind)
 
 
 def _equilibrium(source: Source, settings: Settings, what: str, kind: str) -> bytes:
@@ -129,26 +134,15 @@ def _equilibrium(source: Source, settings: Settings, what: str, kind: str) -> by
         return _figure(what, kind, lambda charts: charts.profile(found))
     drawn = outcomes(found.game, draws_at(source, settings, DRAWS), settings.below, margins=True)
     draws = None if drawn is None else drawn.for_report()
-    report = find_exclusion(found, below=settings.below, draws=draws)
+    report = exclusion(found, below=settings.below, draws=draws)
     low, high = (report.coverage,) * 2 if drawn is None else percentile_interval(drawn.coverage)
+    made = [
+        {**row, "coverage_low": float(a), "coverage_high": float(b)}
+        for row, a, b in zip(report.to_rows(), low, high, strict=True)
+    ]
     if what == "groups":
-        return _groups(report, low, high)
-    made = [
-        {**row, "coverage_low": float(a), "coverage_high": float(b)}
-        for row, a, b in zip(report.to_rows(), low, high, strict=True)
-    ]
+        return _csv(GROUPS, ([row[key] for key in GROUPS] for row in made))
     return _figure(what, kind, lambda charts: charts.rows.coverage_rows(made))
-
-
-def _groups(report: ExclusionReport, low: Any, high: Any) -> bytes:
-    head = ["group", "share", "coverage", "coverage_low", "coverage_high", "top_weight",
-            "top_agent", "margin", "margin_low", "margin_high", "excluded_share",
-            "verdict"]  # fmt: skip
-    made = [
-        {**row, "coverage_low": float(a), "coverage_high": float(b)}
-        for row, a, b in zip(report.to_rows(), low, high, strict=True)
-    ]
-    return _csv(head, ([row[key] for key in head] for row in made))
 
 
 def _agents(found: Equilibrium) -> bytes:

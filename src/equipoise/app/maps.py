@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.app.json_numbers import number, rounded
 from equipoise.app.settings import Settings, draws_at, game_at_settings
 from equipoise.app.source import Source
 from equipoise.display import shortened
@@ -76,7 +77,7 @@ def axes_of(given: Any, points: int, groups: Sequence[str]) -> tuple[Axis, Axis]
         one = given.get(key) if isinstance(given, dict) else None
         if not isinstance(one, dict) or not isinstance(one.get("name"), str):
             raise BadInput(f"{key}: write an axis with name, low and high")
-        low, high = (_end(f"{key}.{name}", one.get(name)) for name in ("low", "high"))
+        low, high = (number(f"{key}.{name}", one.get(name)) for name in ("low", "high"))
         if not high > low:
             raise BadInput(f"{key}: {low:g} to {high:g} is no range; write low below high")
         name, group = shortened(one["name"], 40), one.get("group")
@@ -86,12 +87,6 @@ def axes_of(given: Any, points: int, groups: Sequence[str]) -> tuple[Axis, Axis]
             name = f"{name}:{groups[group]}"
         out.append(Axis(name, np.linspace(low, high, points)))
     return out[0], out[1]
-
-
-def _end(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise BadInput(f"{name}: it is not a finite number; write one")
-    return float(value)
 
 
 def make_map(
@@ -170,7 +165,7 @@ def map_view(found: PhaseMap, lines: list[Line]) -> dict[str, Any]:
         "wide": kind is np.uint16,
         "status": base64.b64encode(found.status.astype(np.uint8).tobytes()).decode(),
         "colors": [ramp(0.97 - 0.85 * n / max(1, top)) for n in range(top + 1)],
-        "lines": [{"group": k, "points": np.round(p, 6).tolist()} for k, p in lines],
+        "lines": [{"group": k, "points": rounded(p)} for k, p in lines],
         "exact": bool(found.boundaries),
         "cells": found.cells,
         "certified": found.certified,
@@ -188,7 +183,7 @@ def boundary_lines(found: PhaseMap) -> list[Line]:
     if found.boundaries:
         at = {group: k for k, group in enumerate(found.groups)}
         return [(at[one.group], one.points) for one in found.boundaries]
-    if family_free(found):
+    if _same_everywhere(found):
         return []
     x, y = found.axes[0].values, found.axes[1].values
     mid_x, mid_y = (x[1:] + x[:-1]) / 2, (y[1:] + y[:-1]) / 2
@@ -204,8 +199,8 @@ def boundary_lines(found: PhaseMap) -> list[Line]:
     return out
 
 
-def family_free(found: PhaseMap) -> bool:
-    """Whether no group drops out anywhere on the map."""
+def _same_everywhere(found: PhaseMap) -> bool:
+    """Whether every cell leaves out the same groups."""
     flat = found.excluded.reshape(-1, len(found.groups))
     return bool((flat == flat[0]).all())
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from equipoise.app.json_numbers import rounded
 from equipoise.app.source import Source
 from equipoise.display import shortened
 from equipoise.errors import BadInput
@@ -42,9 +41,9 @@ def question_view(source: Source, question: Any) -> dict[str, Any]:
         "name": shortened(table.questions[question], 60),
         "wording": shortened(table.wording[question], 300),
         "options": [shortened(option, 60) for option in options],
-        "shares": np.round(shares, 5).tolist(),
-        "low": np.round(low.T, 5).tolist(),
-        "high": np.round(high.T, 5).tolist(),
+        "shares": rounded(shares, 5),
+        "low": rounded(low.T, 5),
+        "high": rounded(high.T, 5),
         "n": table.n[:, question].tolist(),
         "draws": len(drawn),
     }

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from equipoise.app.json_numbers import number, rounded
 from equipoise.app.settings import Settings, draws_at, game_at_settings
 from equipoise.app.source import Source, source_key
 from equipoise.display import shortened
@@ -37,8 +35,7 @@ def read_goal(given: Any) -> Goal:
     ((kind, value),) = given.items()
     if kind not in ("share", "floor"):
         raise BadInput(f'goal: there is no goal "{shortened(str(kind), 40)}"; share or floor')
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise BadInput(f"goal.{kind}: it is not a number; write one, e.g. 0.1")
+    value = number(f"goal.{kind}", value)
     if not value > 0:
         raise BadInput(f"goal.{kind}: {value:g} asks for nothing; write a number above 0")
     return Goal(share=value) if kind == "share" else Goal(value)
@@ -94,9 +91,9 @@ def plan_view(plan: Plan) -> dict[str, Any]:
         "unit": UNITS[plan.lever.name],
         "least": plan.leastness.proved,
         "why": shortened(plan.leastness.why, 300),
-        "before": np.round(before.coverage, 6).tolist(),
-        "after": np.round(after.coverage, 6).tolist(),
-        "floors": np.round(plan.goal.floor_array(plan.game), 6).tolist(),
+        "before": rounded(before.coverage),
+        "after": rounded(after.coverage),
+        "floors": rounded(plan.goal.floor_array(plan.game)),
         "losers": said if losers else "No group gets less attention than before.",
         "holds": [sum(plan.held_in), len(plan.held_in)],
         "unique": exam.uniqueness.verdict,

@@ -9,7 +9,7 @@ import socket
 import threading
 import traceback
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -40,7 +40,7 @@ PAGE = {
     ".svg": "image/svg+xml",
 }
 
-DEEPEST = 64 * 2**10
+LONGEST = 64 * 2**10
 """Bytes of a question; only an uploaded file may have more."""
 
 
@@ -81,6 +81,18 @@ def make_app(api: Api, *, hosts: Sequence[str] = ()) -> Any:
             return Response(data.content, media_type=data.kind, headers=headers)
         return answer(data, status)
 
+    async def put(request: Request, work: Callable[[Mapping[str, Any]], Any]) -> Response:
+        body = await request.body()
+        if len(body) > LONGEST:
+            return answer({"error": "the question is too long; send less"}, 413)
+        try:
+            given = json.loads(body or b"{}")
+        except (ValueError, RecursionError):
+            return answer({"error": "the question is not JSON"}, 400)
+        if not isinstance(given, dict):
+            return answer({"error": "the question is not an object"}, 400)
+        return await respond(partial(work, given))
+
     async def page(request: Request) -> Response:
         name = request.path_params.get("name", "index.html")
         found = _page_file(name)
@@ -93,16 +105,7 @@ def make_app(api: Api, *, hosts: Sequence[str] = ()) -> Any:
         work = api.questions.get(request.path_params["what"])
         if work is None:
             return answer({"error": "there is no such question"}, 404)
-        body = await request.body()
-        if len(body) > DEEPEST:
-            return answer({"error": "the question is too long; send less"}, 413)
-        try:
-            given = json.loads(body or b"{}")
-        except (ValueError, RecursionError):
-            return answer({"error": "the question is not JSON"}, 400)
-        if not isinstance(given, dict):
-            return answer({"error": "the question is not an object"}, 400)
-        return await respond(partial(work, given))
+        return await put(request, work)
 
     async def upload(request: Request) -> Response:
         name = unquote(request.headers.get("x-file-name", "file"))
@@ -112,11 +115,7 @@ def make_app(api: Api, *, hosts: Sequence[str] = ()) -> Any:
     async def export(request: Request) -> Response:
         from equipoise.app.exports import export as made
 
-        try:
-            given = json.loads(await request.body() or b"{}")
-        except (ValueError, RecursionError):
-            return answer({"error": "the question is not JSON"}, 400)
-        return await respond(lambda: _File(*made(api, given)))
+        return await put(request, lambda given: _File(*made(api, given)))
 
     app = Starlette(
         routes=[

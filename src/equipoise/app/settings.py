@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -10,6 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.app.json_numbers import number
 from equipoise.app.source import Source
 from equipoise.errors import BadInput, nearest
 from equipoise.game.alignment_game import AlignmentGame
@@ -99,11 +99,10 @@ def _table(name: str, given: Any) -> Mapping[str, Any]:
 
 
 def _number(name: str, given: Any) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        raise BadInput(f"{name}: it is not a number; write one, e.g. 1.5")
-    if not math.isfinite(given) or abs(given) > LARGEST:
+    value = number(name, given)
+    if abs(value) > LARGEST:
         raise BadInput(f"{name}: write a finite number up to {LARGEST:g}")
-    return float(given)
+    return value
 
 
 def _numbers(name: str, given: Any, groups: int) -> FloatArray | None:

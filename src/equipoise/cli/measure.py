@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
     from equipoise.study.measuring import ToMeasure
 
 __all__ = ["measure"]
-
-TOLD_EVERY = 5.0
-"""Seconds between two lines of progress where there is no terminal."""
 
 
 def measure(
@@ -123,23 +118,16 @@ def _plans(wanted: ToMeasure, known: Mapping[str, Known], store: Store | None) -
 
 def _progress(settings: Settings) -> Progress:
     """Return a callback that shows how far the asking is: rate, time left, cost."""
-    tty = bool(sys.stderr and sys.stderr.isatty())
-    last = 0.0
+    tell = settings.teller()
 
     def show(phase: str, done: int, total: int, spent: Spent, seconds: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if settings.quiet or (not tty and done < total and now - last < TOLD_EVERY):
-            return
-        last = now
         rate = done / seconds if seconds > 0 else 0.0
         left = f", {(total - done) / rate:,.0f} s left" if 0 < done < total else ""
         text = (
             f"{one_line(phase)}: {done:,} of {total:,} ({rate:,.1f} a second{left}, "
             f"US$ {spent.cost:,.4f})"
         )
-        end = "\n" if not tty or done >= total else ""
-        say(f"\r{text}\x1b[K" if tty else text, error=True, end=end)
+        tell(text, done >= total)
 
     return show
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
     from equipoise.realise.training import Progress
 
 __all__ = ["train"]
-
-TOLD_EVERY = 5.0
-"""Seconds between two lines of progress where there is no terminal."""
 
 
 def train(
@@ -159,17 +154,10 @@ def _trained(
 
 def _progress(settings: Settings) -> Progress:
     """Return a callback that shows steps, and the time the rest of this adapter takes at most."""
-    tty = bool(sys.stderr and sys.stderr.isatty())
-    last = 0.0
+    tell = settings.teller()
 
     def show(what: str, done: int, total: int, seconds: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if settings.quiet or (not tty and done < total and now - last < TOLD_EVERY):
-            return
-        last = now
         left = f", at most {(total - done) * seconds / done:,.0f} s left" if done else ""
-        text = f"training {one_line(what)}: step {done} of {total}{left}"
-        say(f"\r{text}\x1b[K" if tty else text, error=True, end="" if tty else "\n")
+        tell(f"training {one_line(what)}: step {done} of {total}{left}", done >= total)
 
     return show

@@ -84,8 +84,8 @@ def check(
     )  # fmt: skip
     found = check_folder(folder, wanted, on_step=settings.progress())
     if figure is not None:
+        from equipoise.report.canvas import drawn
         from equipoise.report.files import write_whole
-        from equipoise.report.plan_plots import drawn
         from equipoise.report.realisation_plots import realisation
 
         image = drawn(lambda: realisation(found.fidelity, people=people), figure.suffix[1:])

@@ -19,6 +19,7 @@ from equipoise.cli.terminal import (
     say_json,
 )
 from equipoise.errors import BadInput
+from equipoise.webguard import LOOPBACK
 
 if TYPE_CHECKING:
     from equipoise.realise.realisation_file import Routes
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from equipoise.realise.upstream import Destination
 
 __all__ = ["serve"]
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def serve(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from equipoise.study.simulating import ToSimulate
 
 __all__ = ["simulate"]
-
-TOLD_EVERY = 5.0
-"""Seconds between two lines of progress where there is no terminal."""
 
 
 def simulate(
@@ -129,22 +125,17 @@ def _dry(wanted: ToSimulate, rounds: int, settings: Settings) -> int:
 
 def _progress(settings: Settings) -> Callable[[int, int], None]:
     """Return a callback that shows how far the rounds are, and the time left."""
-    tty = bool(sys.stderr and sys.stderr.isatty())
-    began, first, last = time.monotonic(), -1, 0.0
+    tell = settings.teller()
+    began, first = time.monotonic(), -1
 
     def show(done: int, total: int) -> None:
-        nonlocal first, last
-        now = time.monotonic()
+        nonlocal first
         if first < 0:
             first = done
-        if settings.quiet or (done < total and now - last < (0.2 if tty else TOLD_EVERY)):
-            return
-        last = now
-        rate = (done - first) / (now - began) if now > began else 0.0
+        passed = time.monotonic() - began
+        rate = (done - first) / passed if passed > 0 else 0.0
         left = f", {(total - done) / rate:,.0f} s left" if rate > 0 and done < total else ""
-        text = f"rounds: {done:,} of {total:,} ({rate:,.0f} a second{left})"
-        end = "\n" if not tty or done >= total else ""
-        say(f"\r{text}\x1b[K" if tty else text, error=True, end=end)
+        tell(f"rounds: {done:,} of {total:,} ({rate:,.0f} a second{left})", done >= total)
 
     return show
 

@@ -199,8 +199,8 @@ def _draw_path(plan: Plan, figure: Path) -> None:
 
 
 def _draw(make: Callable[[], Any], figure: Path) -> None:
+    from equipoise.report.canvas import drawn
     from equipoise.report.files import write_whole
-    from equipoise.report.plan_plots import drawn
 
     write_whole(figure, drawn(make, figure.suffix.lstrip(".")))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -36,6 +37,9 @@ SeedOption = Annotated[
 
 
 Progress = Callable[[int, int, str], None]
+
+TOLD_EVERY, DRAWN_EVERY = 5.0, 0.2
+"""Seconds between two lines of progress, and between two versions of a line on a terminal."""
 
 
 class ClosedPipe(Exception):
@@ -83,10 +87,33 @@ class Settings:
                 return
             last = (what, tenth)
             text = one_line(what) + (f": {done:,} of {total:,}" if total else "")
-            end = "\n" if not tty or done >= total else ""
-            say(f"\r{text}\x1b[K" if tty else text, error=True, end=end)
+            _say_over(text, tty=tty, ended=done >= total)
 
         return show
+
+    def teller(self) -> Callable[[str, bool], None]:
+        """Return a callback (text, ended) for progress that has its own words.
+
+        On a terminal one line that is written over; elsewhere a line every few seconds. The line
+        that ends is always shown.
+        """
+        tty = bool(sys.stderr and sys.stderr.isatty())
+        last = -math.inf
+
+        def show(text: str, ended: bool) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if self.quiet or (not ended and now - last < (DRAWN_EVERY if tty else TOLD_EVERY)):
+                return
+            last = now
+            _say_over(text, tty=tty, ended=ended)
+
+        return show
+
+
+def _say_over(text: str, *, tty: bool, ended: bool) -> None:
+    end = "\n" if ended or not tty else ""
+    say(f"\r{text}\x1b[K" if tty else text, error=True, end=end)
 
 
 def say(text: str, *, error: bool = False, end: str = "\n") -> None:
@@ -143,8 +170,9 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, lef
     from rich.text import Text
 
     tty = bool(sys.stdout and sys.stdout.isatty())
+    written = io.StringIO()
     console = Console(
-        file=io.StringIO(),
+        file=written,
         force_terminal=tty,
         no_color=True if not tty or "NO_COLOR" in os.environ else None,
         width=None if tty else 120,
@@ -156,8 +184,7 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, lef
         out.add_row(*(_cell(one_line(cell)) for cell in row))
     console.print(Text(one_line(title), style="bold"))
     console.print(out)
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
-    return "\n".join(line.rstrip() for line in text.rstrip("\n").split("\n"))
+    return "\n".join(line.rstrip() for line in written.getvalue().rstrip("\n").split("\n"))
 
 
 _STYLES = {

@@ -16,7 +16,7 @@ from equipoise.display import shortened
 from equipoise.equilibrium.dynamics import Path
 from equipoise.equilibrium.outcome import Equilibrium
 from equipoise.errors import BadInput
-from equipoise.estimate import percentile_interval
+from equipoise.estimate import counted_quantiles, percentile_interval
 from equipoise.game.profile import Profile
 from equipoise.inclusion.critical import CriticalIncentives
 from equipoise.inclusion.exclusion import ExclusionReport
@@ -26,9 +26,9 @@ from equipoise.inclusion.plan import Plan
 from equipoise.inclusion.plan_path import PlanPath, plan_path
 from equipoise.panels.panel import Panel
 from equipoise.report import map_plots, path_plots, plan_plots
-from equipoise.report import plots as rows
+from equipoise.report import row_plots as rows
+from equipoise.report.canvas import BLUE, FAINT, INK, PAPER
 from equipoise.report.map_marks import Marks
-from equipoise.report.plots import BLUE, FAINT, INK, PAPER
 from equipoise.report.tables import percent
 
 if TYPE_CHECKING:
@@ -100,12 +100,8 @@ def profile(found: Equilibrium | Profile) -> Axes:
 
 def _spread(one: Profile) -> Axes:
     axes = rows.row_axes(one.groups.labels)
-    counts = one.agents.counts
     for k in range(len(one.groups)):
-        order = np.argsort(one.array[:, k], kind="stable")
-        part = np.cumsum(counts[order]) / counts.sum()
-        at = np.searchsorted(part, np.array([0.05, 0.25, 0.5, 0.75, 0.95]) - 1e-12)
-        q = one.array[order, k][np.minimum(at, len(order) - 1)]
+        q = counted_quantiles(one.array[:, k], one.agents.counts, [0.05, 0.25, 0.5, 0.75, 0.95])
         axes.plot([q[0], q[4]], [k, k], color=BLUE, linewidth=1.3)
         axes.plot([q[1], q[3]], [k, k], color=BLUE, linewidth=6, alpha=0.5,
                   solid_capstyle="butt")  # fmt: skip
@@ -115,13 +111,11 @@ def _spread(one: Profile) -> Axes:
     axes.set_xlim(left=0)
     rows.row_keys(
         axes,
-        {"label": "median agent", "marker": "o", "color": BLUE, "markersize": 7},
-        {"label": "half of the agents", "linestyle": "-", "linewidth": 6, "color": BLUE,
-         "alpha": 0.5},
-        {"label": "nine in ten", "linestyle": "-", "linewidth": 1.3, "color": BLUE},
-        {"label": "share of the public", "marker": "|", "color": INK, "markersize": 13,
-         "markeredgewidth": 2.2},
-    )  # fmt: skip
+        rows.key("median agent", marker="o", color=BLUE, markersize=7),
+        rows.key("half of the agents", linestyle="-", linewidth=6, color=BLUE, alpha=0.5),
+        rows.key("nine in ten", linestyle="-", linewidth=1.3, color=BLUE),
+        rows.key("share of the public", marker="|", color=INK, markersize=13, markeredgewidth=2.2),
+    )
     return axes
 
 
@@ -294,13 +288,7 @@ def answer_rows(
                    parse_math=False, x=-0.35)  # fmt: skip
     rows.row_keys(
         axes,
-        {"label": "share", "marker": "o", "color": BLUE, "markersize": 7},
-        {"label": f"{100 * level:g} % interval", "linestyle": "-", "linewidth": 5, "color": BLUE,
-         "alpha": 0.45},
-    )  # fmt: skip
+        rows.key("share", marker="o", color=BLUE, markersize=7),
+        rows.key(f"{100 * level:g} % interval", linestyle="-", linewidth=5, color=BLUE, alpha=0.45),
+    )
     return axes
-
-
-def drawn(draw: Any, kind: str) -> bytes:
-    """Return what a drawing function draws as the bytes of an SVG or PNG file; see `plan_plots`."""
-    return plan_plots.drawn(draw, kind)

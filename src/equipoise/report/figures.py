@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from equipoise.errors import MissingExtra
 from equipoise.inclusion.map_result import PhaseMap
 from equipoise.inclusion.plan_path import PlanPath
+from equipoise.report.canvas import BLUE, FAINT, INK, PAPER, VERMILLION, WIDTH, saved, styled
 from equipoise.report.map_marks import Marks, marks_of
-from equipoise.report.plots import BLUE, FAINT, FIGURES, INK, PAPER, VERMILLION
-
-__all__ = ["draw_all", "inline"]
+from equipoise.report.plots import FIGURES
 from equipoise.report.steer_files import shown_way
 
-DPI = 160
-MAP = (5.0, 4.6)
-"""Inches of a map: as wide as the other figures, so that letters are of one size."""
+__all__ = ["draw_all", "inline"]
+
+MAP = (WIDTH, 4.6)
+"""Inches of a map: as wide as the other figures."""
 
 VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", PAPER: "var(--paper)", BLUE: "var(--blue)",
              VERMILLION: "var(--red)"}  # fmt: skip
@@ -51,20 +49,8 @@ def draw_all(
     MissingExtra
         matplotlib is not installed.
     """
-    try:
-        import matplotlib
-    except ImportError:
-        raise MissingExtra("a figure", "plots") from None
-
     out = {}
-    style: dict[Any, Any] = {
-        "svg.hashsalt": "equipoise",
-        "svg.fonttype": "path",
-        "font.family": ["DejaVu Sans"],
-    }
-    with matplotlib.rc_context(style), warnings.catch_warnings():
-        # A label in a script the font lacks is drawn as boxes; the tables carry it in full.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+    with styled():
         warnings.filterwarnings("ignore", message="constrained_layout not applied")
         for name, (part, draw) in FIGURES.items():
             if result[part]:
@@ -107,10 +93,7 @@ def _of_map(found: PhaseMap, marks: Marks) -> dict[str, Any]:
 
 
 def _saved(figure: Any) -> tuple[bytes, bytes]:
-    svg, png = io.BytesIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-    return svg.getvalue(), png.getvalue()
+    return saved(figure, "svg"), saved(figure, "png")
 
 
 def inline(svg: bytes, prefix: str) -> str:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from equipoise.display import shortened
 from equipoise.inclusion.map_result import SURE
 from equipoise.inclusion.map_status import Status
+from equipoise.report.canvas import FAINT, INK, WIDTH, frame, new_figure
 from equipoise.report.map_cells import fill
 from equipoise.report.map_marks import Marks, ring
 from equipoise.report.map_plots import axis_name, draw_lines, steps
-from equipoise.report.plots import FAINT, INK, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,8 @@ FloatArray = NDArray[np.float64]
 PANELS = 6
 """So many panels at most: groups left out most often, or planes evenly spaced."""
 
-WIDTH, EACH = 5.0, 2.0
+EACH = 2.0
+"""Inches a row of panels takes."""
 
 LIMITS = (1.0 - SURE, 0.25, 0.5, 0.75, SURE)
 CHANCES = (
@@ -113,14 +114,11 @@ def _panels(
     names: Sequence[str],
     what: str = "",
 ) -> list[Axes]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     across = min(2, len(titles))
     rows = math.ceil(len(titles) / across)
-    figure = Figure(figsize=(WIDTH, 1.3 + EACH * rows), layout="constrained", facecolor=PAPER)
-    FigureCanvasAgg(figure)
+    figure = new_figure((WIDTH, 1.3 + EACH * rows))
     ramp = steps(len(names))
     colors = [ramp(n) for n in range(len(names))]
     x, y = found.axes[0].values, found.axes[1].values
@@ -133,8 +131,7 @@ def _panels(
         axes.set_title(title, loc="left", fontsize=9.5, color=INK, parse_math=False)
         axes.tick_params(colors=INK, labelsize=8.5, length=3)
         axes.tick_params(labelleft=at % across == 0, labelbottom=at + across >= len(titles))
-        for spine in axes.spines.values():
-            spine.set_color(INK)
+        frame(axes)
         if at % across == 0:
             axes.set_ylabel(axis_name(found.axes[1]), color=INK, fontsize=9.5, parse_math=False)
         if at + across >= len(titles):

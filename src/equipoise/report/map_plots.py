@@ -6,7 +6,6 @@ grey); lines are the exact boundaries, each with the name of the group that drop
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.display import shortened
-from equipoise.errors import BadInput, MissingExtra
+from equipoise.errors import BadInput
 from equipoise.inclusion.map_axes import Axis
 from equipoise.inclusion.map_status import Status
+from equipoise.report.canvas import DPI, FAINT, INK, PAPER, VERMILLION, drawn, new_axes
 from equipoise.report.map_cells import fill, sides
 from equipoise.report.map_marks import Marks, draw_marks
-from equipoise.report.plots import FAINT, INK, PAPER, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +29,6 @@ __all__ = [
     "axis_name",
     "draw_lines",
     "map_figure",
-    "new_axes",
     "phase_map",
     "probability_map",
     "steps",
@@ -45,23 +43,6 @@ LETTER = 10.0
 """Half the height of a name, in pixels, with some air."""
 LINE = "#ffffff"
 HALO = "#000000"
-DPI = 160
-
-
-def new_axes(size: tuple[float, float] = SIZE) -> Axes:
-    """Return the only axes of a new figure."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("a figure", "plots") from None
-    figure = Figure(figsize=size, layout="constrained", facecolor=PAPER)
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(facecolor="none")
-    axes.tick_params(colors=INK, labelsize=9.5, length=3)
-    for spine in axes.spines.values():
-        spine.set_color(INK)
-    return axes
 
 
 def axis_name(axis: Axis) -> str:
@@ -292,7 +273,7 @@ def probability_map(found: PhaseMap, group: str, *, plane: int = 0) -> Axes:
         raise BadInput("this map has no draws, so there is no probability to draw")
     if group not in found.groups:
         raise BadInput(f'group: there is no group "{group}"; the map has {list(found.groups)}')
-    axes = new_axes()
+    axes = new_axes(SIZE)
     from matplotlib.lines import Line2D
 
     chance = _plane(found, found.drawn.probability, plane)[..., found.groups.index(group)]
@@ -325,15 +306,4 @@ def probability_map(found: PhaseMap, group: str, *, plane: int = 0) -> Axes:
 
 def map_figure(found: PhaseMap, marks: Marks | None = None) -> bytes:
     """Return the figure of a map as a PNG file, the same bytes for the same map."""
-    import warnings
-
-    try:
-        import matplotlib
-    except ImportError:
-        raise MissingExtra("a figure", "plots") from None
-    with matplotlib.rc_context({"font.family": ["DejaVu Sans"]}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        out = io.BytesIO()
-        figure: Any = phase_map(found, marks=marks).figure
-        figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
-    return out.getvalue()
+    return drawn(lambda: phase_map(found, marks=marks), "png", DPI)

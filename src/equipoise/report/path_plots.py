@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from equipoise.display import shortened
 from equipoise.errors import BadInput
-from equipoise.report.map_plots import new_axes
-from equipoise.report.plots import BLUE, INK, PAPER, VERMILLION
+from equipoise.report.canvas import BLUE, INK, OPEN, PAPER, VERMILLION, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +40,7 @@ def path(found: Path, *, start: int = 0, below: float = 0.0) -> Axes:
     """
     if not -len(found.final) <= start < len(found.final):
         raise BadInput(f"start: {start} is not one of the {len(found.final)} starts of this path")
-    axes = new_axes((7.2, 4.4))
+    axes = new_axes((7.2, 4.4), OPEN)
     cover, when = found.coverage[start], found.time_below(below)[start]
     top = found.top_weight[start, -1]
     out = top < below if below > 0 else top == 0.0
@@ -54,8 +53,6 @@ def path(found: Path, *, start: int = 0, below: float = 0.0) -> Axes:
                       clip_on=False, zorder=5)  # fmt: skip
     axes.set_xlim(0, found.times[-1])
     axes.set_ylim(bottom=0)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
     name_ends(axes, found.groups, cover[-1])
     unit = "rounds of best responses" if found.kind == "best-response" else "time"
     said = "" if found.converged[start] else f" (not converged after {len(found.times) - 1} steps)"

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from equipoise.display import shortened
-from equipoise.errors import BadInput, MissingExtra
+from equipoise.errors import BadInput
 from equipoise.inclusion.advice import UNITS
-from equipoise.report.map_plots import new_axes
+from equipoise.report.canvas import BLUE, INK, OPEN, PAPER, VERMILLION, new_axes
 from equipoise.report.path_plots import name_ends
-from equipoise.report.plots import BLUE, INK, PAPER, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +18,7 @@ if TYPE_CHECKING:
     from equipoise.inclusion.lever_table import LeverTable
     from equipoise.inclusion.plan_path import PlanPath
 
-__all__ = ["drawn", "levers", "plan"]
+__all__ = ["levers", "plan"]
 
 GREY = "#9aa1ab"
 
@@ -46,7 +42,7 @@ def plan(
         Blue: groups that gain; vermillion, dashed: groups that lose; grey: unchanged. A circle on
         the right edge: a floor that was asked for.
     """
-    axes = new_axes(size)
+    axes = new_axes(size, OPEN)
     gain = found.coverage[-1] - found.coverage[0]
     percent = 100 * found.share
     for k in range(len(found.groups)):
@@ -59,8 +55,6 @@ def plan(
                       clip_on=False, zorder=5)  # fmt: skip
     axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
     name_ends(axes, found.groups, found.coverage[-1])
     axes.set_xlabel(
         f"share of the change made, % ({name or found.lever})", color=INK, fontsize=10.5
@@ -87,7 +81,7 @@ def levers(found: LeverTable) -> Axes:
         raise BadInput("plots: no lever reaches this goal, there is nothing to draw")
     groups = found.plans[0].before.game.groups.labels
     step = len(groups) + 1.6
-    axes = new_axes((7.6, 0.9 + 0.24 * step * len(found.plans)))
+    axes = new_axes((7.6, 0.9 + 0.24 * step * len(found.plans)), ("bottom",))
     ticks, names = [], []
     for j, one in enumerate(found.plans):
         before, after = one.before.profile.coverage, one.after.profile.coverage
@@ -110,37 +104,5 @@ def levers(found: LeverTable) -> Axes:
     widest = [one.after.profile.coverage.max() for one in found.plans]
     widest.append(found.plans[0].before.profile.coverage.max())
     axes.set_xlim(left=0, right=1.05 * float(np.max(widest)))
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
     axes.set_xlabel("coverage (mean weight): before (open) and after", color=INK, fontsize=10.5)
     return axes
-
-
-def drawn(draw: Callable[[], Axes], kind: str) -> bytes:
-    """Return what a drawing function draws as the bytes of a file.
-
-    Parameters
-    ----------
-    draw : function
-        Returns axes; called with the fonts of the report.
-    kind : str
-        "png" or "svg".
-    """
-    if kind not in ("png", "svg"):
-        raise BadInput(f'figure: "{kind}" is no kind of figure; end its name in .png or .svg')
-    try:
-        import matplotlib
-    except ImportError:
-        raise MissingExtra("a figure", "plots") from None
-    style: dict[Any, Any] = {
-        "svg.hashsalt": "equipoise",
-        "svg.fonttype": "path",
-        "font.family": ["DejaVu Sans"],
-    }
-    told = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    with matplotlib.rc_context(style), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        out = io.BytesIO()
-        figure: Any = draw().figure
-        figure.savefig(out, format=kind, dpi=200, metadata=told)
-    return out.getvalue()

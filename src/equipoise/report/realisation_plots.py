@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from equipoise.errors import BadInput
-from equipoise.report.map_plots import new_axes
-from equipoise.report.plots import BLUE, FAINT, INK, VERMILLION
+from equipoise.report.canvas import BLUE, FAINT, INK, VERMILLION, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +40,7 @@ def realisation(found: Fidelity, *, people: bool = False, width: float = 7.2) ->
     if not found.realisations or (people and found.realisations[0].people is None):
         raise BadInput("realisation: there is nothing to draw; run the check first")
     rows = [(route, k) for route in found.routes for k in range(len(found.groups))]
-    axes = new_axes((width, 1.1 + ROW * len(rows)))
+    axes = new_axes((width, 1.1 + ROW * len(rows)), ("bottom",))
     most = 0.1
     for y, (route, k) in enumerate(rows):
         several = found.of(route)
@@ -70,8 +69,6 @@ def realisation(found: Fidelity, *, people: bool = False, width: float = 7.2) ->
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(-1.05 * most, 1.05 * most)
     axes.tick_params(axis="y", length=0)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
     whose = "the people's laws" if people else "the models' own laws"
     axes.set_xlabel(f"audited weight minus target, 95 % intervals, {whose}", color=INK)
     return axes

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from equipoise.display import escaped, html_table
+from equipoise.report.canvas import drawn
 from equipoise.report.figures import inline
 from equipoise.report.files import make_folder, write_whole
 from equipoise.report.page_parts import paragraphs
-from equipoise.report.plan_plots import drawn
 from equipoise.report.result import to_text
 from equipoise.report.simulate_plots import simulation, simulation_differences, simulation_welfare
 from equipoise.report.style import CSS

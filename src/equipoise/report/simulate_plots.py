@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.display import shortened
-from equipoise.report.map_plots import new_axes
+from equipoise.report.canvas import FAINT, GREY, INK, OPEN, PAPER, new_axes
 from equipoise.report.palette import group_colors
 from equipoise.report.path_plots import name_ends
-from equipoise.report.plots import FAINT, GREY, INK, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +49,7 @@ def simulation(found: Simulation, *, size: tuple[float, float] = SIZE) -> Axes:
         expectation. Bar at the end of a phase: the band that the verdict uses. A vertical line:
         the plan begins. An open circle: a floor.
     """
-    axes = new_axes(size)
+    axes = new_axes(size, OPEN)
     mean, low, high = found.path_band
     colors = group_colors(len(found.groups))
     for k, color in enumerate(colors):
@@ -75,8 +74,6 @@ def simulation(found: Simulation, *, size: tuple[float, float] = SIZE) -> Axes:
         )  # fmt: skip
     axes.set_xlim(0, found.rounds[-1])
     axes.set_ylim(bottom=0)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
     name_ends(axes, found.groups, mean[-1])
     axes.set_xlabel("rounds", color=INK, fontsize=10.5)
     axes.set_ylabel("coverage (mean weight)", color=INK, fontsize=10.5)
@@ -101,7 +98,7 @@ def simulation_differences(
     Axes
         Per group: a bar for each part, a diamond for their sum, a grey line for the band.
     """
-    axes, one = new_axes(size), found.phases[phase]
+    axes, one = new_axes(size, OPEN), found.phases[phase]
     why, total = one.why, one.coverage.mean - one.theory
     wide = 0.8 / len(PARTS)
     for k in range(len(found.groups)):
@@ -115,11 +112,8 @@ def simulation_differences(
     axes.axhline(0, color=INK, linewidth=0.8)
     for level in (-one.width, one.width):
         axes.axhline(level, color=FAINT, linewidth=0.8, linestyle=(0, (2, 3)))
-    names = [shortened(g, 20) for g in found.groups]
-    axes.set_xticks(range(len(names)), names, parse_math=False, color=INK)
+    _name_groups(axes, found)
     axes.set_ylabel("simulated − predicted coverage", color=INK, fontsize=10.5)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
     axes.figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9,
                        labelcolor=INK)  # fmt: skip
     return axes
@@ -140,7 +134,7 @@ def simulation_welfare(found: Simulation, *, size: tuple[float, float] = SIZE) -
         Per group and phase: band and mean (a dot as it is, a triangle under the plan); a short
         line: predicted; a grey tick: if groups were covered by their shares of the public.
     """
-    axes, colors = new_axes(size), group_colors(len(found.groups))
+    axes, colors = new_axes(size, OPEN), group_colors(len(found.groups))
     for i, one in enumerate(found.phases):
         for k, color in enumerate(colors):
             x, band = k - 0.15 + 0.3 * i, one.welfare
@@ -153,9 +147,11 @@ def simulation_welfare(found: Simulation, *, size: tuple[float, float] = SIZE) -
             )
             axes.plot([k - 0.36, k + 0.36], [one.welfare_proportional[k]] * 2, color=GREY,
                       linewidth=0.9, linestyle=(0, (2, 2)))  # fmt: skip
+    _name_groups(axes, found)
+    axes.set_ylabel("chance that people agree with what they read", color=INK, fontsize=10.5)
+    return axes
+
+
+def _name_groups(axes: Axes, found: Simulation) -> None:
     names = [shortened(g, 20) for g in found.groups]
     axes.set_xticks(range(len(names)), names, parse_math=False, color=INK)
-    axes.set_ylabel("chance that people agree with what they read", color=INK, fontsize=10.5)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return axes

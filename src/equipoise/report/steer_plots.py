@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from equipoise.display import shortened
 from equipoise.inclusion.plan_path import PlanPath
+from equipoise.report.canvas import (
+    BLUE,
+    FAINT,
+    INK,
+    PAPER,
+    VERMILLION,
+    WIDTH,
+    frame,
+    new_figure,
+)
 from equipoise.report.phrases import label, listed
-from equipoise.report.plots import BLUE, FAINT, INK, PAPER, VERMILLION, WIDTH
 from equipoise.report.steer_words import LEVERS
 from equipoise.report.tables import percent, points
 
@@ -40,16 +49,12 @@ def before_after(row: Row) -> list[Axes]:
     list of Axes
         Ring: now. Dot: after, blue a gain, vermillion a loss. Upright line: the floor.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     plans, groups = row["plans"], list(row["floors"])
     across = min(2, len(plans))
     down = math.ceil(len(plans) / across)
-    figure = Figure(figsize=(WIDTH, 1.0 + down * (0.45 + ROW * len(groups))),
-                    layout="constrained", facecolor=PAPER)  # fmt: skip
-    FigureCanvasAgg(figure)
+    figure = new_figure((WIDTH, 1.0 + down * (0.45 + ROW * len(groups))))
     widest = max(
         value for plan in plans for side in ("before", "after")
         for value in plan[side]["coverage"].values()
@@ -91,9 +96,7 @@ def _panel(axes: Axes, plan: Row, floors: Mapping[str, float], groups: list[str]
     axes.set_yticks(range(len(groups)), names, fontsize=9, color=INK, parse_math=False)
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", colors=INK, labelsize=8.5, length=3)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(INK)
+    frame(axes, ("bottom",))
     axes.set_title(LEVERS[plan["lever"]], loc="left", fontsize=9.5, color=INK, parse_math=False)
 
 
