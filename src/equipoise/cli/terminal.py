@@ -98,7 +98,7 @@ class Settings:
         that ends is always shown.
         """
         tty = bool(sys.stderr and sys.stderr.isatty())
-        last = -math.inf
+        last = float("-inf")
 
         def show(text: str, ended: bool) -> None:
             nonlocal last

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, final
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.display import Tabled, estimate_rows
+from equipoise.display import Tabled, estimate_rows, finite
 from equipoise.errors import BadInput
 from equipoise.estimate import Estimate, percentile_interval
 from equipoise.game.groups import Groups
@@ -313,7 +313,7 @@ class Panel(Tabled):
         }
         ratings = {
             target: {
-                label: {"mean": e.value, "low": _finite(e.low), "high": _finite(e.high), "n": e.n}
+                label: {"mean": e.value, "low": finite(e.low), "high": finite(e.high), "n": e.n}
                 for label, e in by_group.items()
             }
             for target, by_group in self.ratings.items()
@@ -353,7 +353,3 @@ class Panel(Tabled):
     def summary_rows(self) -> list[dict[str, Any]]:
         """Return one plain dict per group: its share with interval and number of people."""
         return estimate_rows("group", self.shares())
-
-
-def _finite(x: float) -> float | None:
-    return float(x) if np.isfinite(x) else None
