@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import platform
+import signal
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,9 @@ RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 # The same examples on every machine: a red run can be repeated.
 settings.register_profile("equipoise", derandomize=True, deadline=None, database=None)
 settings.load_profile("equipoise")
+
+# A suite started in the background may have been told to ignore Ctrl-C, and its children with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _figures: dict[str, Any] = {}
 
