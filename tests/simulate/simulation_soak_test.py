@@ -70,7 +70,7 @@ def test_two_hundred_random_games(record_figure: Record) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("learning", "games", "most"), [("best-response", 20, 16_000),
-                                                         ("bandit", 24, 32_000)])  # fmt: skip
+                                                         ("bandit", 12, 16_000)])  # fmt: skip
 def test_other_learners(learning: str, games: int, most: int, record_figure: Record) -> None:
     """Small populations; a bandit that has not come close enough is too short, not wrong."""
     found = [
