@@ -35,7 +35,7 @@ def browser() -> Iterator[Any]:
     with play_of.sync_playwright() as play:
         found = launched(play)
         if found is None:
-            pytest.skip(NO_BROWSER)
+            pytest.skip(NO_BROWSER)  # says how to install one
         yield found
         found.close()
 

@@ -184,7 +184,7 @@ def test_stopping_to_read_ends_the_workers(tmp_path: Path) -> None:
     pieces = [{"number": n, "wait": 0.01} for n in range(50)]
     results = run(Local(2), work.product, pieces, store=ChunkStore(tmp_path))
     assert next(results)[0] == 0
-    results.close()  # type: ignore[attr-defined]  # a generator
+    results.close()
     assert 1 <= len(list(tmp_path.glob("*.npz"))) < 50
 
 
@@ -193,7 +193,7 @@ def test_work_stays_near_what_is_read_when_nothing_is_stored(tmp_path: Path) -> 
     results = run(Local(1), work.product, [{"number": n, "log": str(log)} for n in range(60)])
     for _ in range(3):
         next(results)
-    results.close()  # type: ignore[attr-defined]  # a generator
+    results.close()
     assert len(work.noted(log)) <= 3 + 6
 
 

@@ -5,12 +5,14 @@ Witnesses: solutions worked by hand, SciPy's integrator, the theory's own warnin
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 import equipoise as eq
-from equipoise.equilibrium.dynamics import Path, dynamics
+from equipoise.equilibrium.dynamics import Kind, Path, dynamics
 from equipoise.errors import BadInput
 from tests.equilibrium.random_games import random_game
 
@@ -121,14 +123,14 @@ def test_best_responses_contract_at_least_as_r2c_says(style: str) -> None:
 
 @pytest.mark.parametrize("kind", ["best-response", "gradient", "replicator"])
 @pytest.mark.parametrize("seed", range(4))
-def test_observed_rates_are_the_theoretical_ones(kind: str, seed: int) -> None:
+def test_observed_rates_are_the_theoretical_ones(kind: Kind, seed: int) -> None:
     style = ["plain", "general kernel", "metric", "network"][seed]
     game = random_game(np.random.default_rng(seed), 3, 3, style)
     weak = [eq.Diversity(0.3, t.kernel, t.network) if isinstance(t, eq.Diversity) else t
             for t in game.terms]  # fmt: skip
     game = game.replace(*weak)
     start = np.random.default_rng(1).dirichlet(np.full(3, 3.0), (2, 3))
-    path = dynamics(game, kind, start=start, steps=4000)  # type: ignore[arg-type]  # one of the three
+    path = dynamics(game, kind, start=start, steps=4000)
     assert path.local_rate is not None
     if path.local_rate > 1e-3:
         assert path.observed_rate == pytest.approx(np.full(2, path.local_rate), abs=5e-3)
@@ -207,9 +209,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("given", "sentence"), BAD)
-def test_bad_input_is_one_sentence(given: dict[str, object], sentence: str) -> None:
+def test_bad_input_is_one_sentence(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
-        dynamics(alike(4, 0.5), **given)  # type: ignore[arg-type]  # wrong on purpose
+        dynamics(alike(4, 0.5), **given)
 
 
 def test_a_path_is_drawn() -> None:

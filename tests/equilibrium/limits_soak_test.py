@@ -89,7 +89,9 @@ def run(
 def passes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Games of every size through NumPy, or through the compiled passes."""
     if request.param == "compiled":
-        pytest.importorskip("numba")
+        pytest.importorskip(
+            "numba", reason="the extra 'fast' is not installed: nothing is compiled"
+        )
         monkeypatch.setattr(compiled, "ROWS", 1)
     return str(request.param)
 

@@ -68,8 +68,9 @@ METRIC = np.array([[1.0, 0.3, 0.0], [0.3, 1.4, 0.1], [0.0, 0.1, 0.8]])
 def route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways through the code, at any size."""
     if request.param == "compiled":
-        if not compiled.available():
-            pytest.skip("needs numba")
+        pytest.importorskip(
+            "numba", reason="the extra 'fast' is not installed: nothing is compiled"
+        )
         monkeypatch.setattr(compiled, "ROWS", 1)
     return str(request.param)
 
@@ -146,8 +147,7 @@ def test_agents_without_links_are_alone(route: str) -> None:
 
 
 def test_both_ways_agree_at_twelve_thousand_agents(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not compiled.available():
-        pytest.skip("needs numba")
+    pytest.importorskip("numba", reason="the extra 'fast' is not installed: nothing is compiled")
     for directed in (False, True):
         game = linked_game(12_000, 60_000, k=4, directed=directed, gamma=(0.1, 0.8))
         swept = eq.solve(game)
@@ -172,7 +172,10 @@ def test_nothing_of_size_agents_squared_is_made() -> None:
 
 def test_the_sums_over_links_do_not_depend_on_the_route() -> None:
     game = linked_game(3_000, 30_000, directed=True, isolated=40)
-    network = game.terms[2].network  # type: ignore[attr-defined]  # diversity
+    diversity = game.term(eq.Diversity)
+    assert diversity is not None
+    network = diversity.network
+    assert network is not None
     rows = np.random.default_rng(0).normal(size=(3_000, 5))
     dense = network.dense()
     degrees = np.where(network.degrees > 0, network.degrees, 1.0)

@@ -39,7 +39,7 @@ def write_game(folder: Path, cuts: list[int], k: int, seed: int, **sections: Any
         np.save(folder / f"anchor-{j}.npy", rng.dirichlet(np.ones(k), size=n))
         np.save(folder / f"beta-{j}.npy", rng.uniform(0.5, 2.0, size=n))
         np.save(folder / f"gamma-{j}.npy", rng.uniform(0.5, 3.0, size=n))
-    data = {
+    data: dict[str, Any] = {
         "groups": {f"g{i}": 1.0 / k for i in range(k)},
         "agents": sum(cuts),
         "attractiveness": {"values": "values-*.npy", "weight": 0.3},
@@ -47,7 +47,7 @@ def write_game(folder: Path, cuts: list[int], k: int, seed: int, **sections: Any
         "diversity": {"weight": "gamma-*.npy"},
     }
     for name, section in sections.items():
-        data[name] = {**data.get(name, {}), **section}  # type: ignore[dict-item]  # sections are dicts
+        data[name] = {**data.get(name, {}), **section}
     (folder / "game.json").write_text(json.dumps(data))
     return folder / "game.json"
 

@@ -76,9 +76,11 @@ def test_both_sides_of_the_limit_were_compared_for_general_kernels() -> None:
         n, k = int(rng.integers(2, 6)), int(rng.integers(2, 5))
         game = random_game(rng, n, k, "general kernel")
         beta = 10.0 ** rng.uniform(-1.7, 0.5, n)
+        drawn = game.term(eq.Diversity)
+        assert drawn is not None
         game = game.replace(
             eq.Consistency(np.full(k, 1.0 / k), weight=beta),
-            eq.Diversity(rng.uniform(0.5, 2, n), game.terms[2].kernel),  # type: ignore[attr-defined]  # Diversity
+            eq.Diversity(rng.uniform(0.5, 2, n), drawn.kernel),
             eq.Variety(0.0),
         )
         truth = densest(game)

@@ -86,9 +86,9 @@ def test_scores_and_counts_are_not_of_one_kind() -> None:
     assert not set(type(scores).__mro__[:-1]) & set(type(counts).__mro__[:-1])
     for frozen in (scores, counts):
         with pytest.raises((TypeError, AttributeError)):
-            frozen.missing = ()  # type: ignore[union-attr, misc]
+            frozen.missing = ()  # type: ignore[union-attr, misc]  # refused
     with pytest.raises(TypeError):
-        scores.probabilities["A"] = 1.0  # type: ignore[index]
+        scores.probabilities["A"] = 1.0  # type: ignore[index]  # refused
 
 
 @pytest.mark.parametrize(

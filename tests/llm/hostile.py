@@ -295,7 +295,7 @@ BEHAVIOURS: dict[str, Callable[[Handler, str, int], None]] = {
     "positive": reply(lambda top: top[0].update(logprob=0.5)),
     "above one": reply(lambda top: [item.update(logprob=-0.01) for item in top]),
     "number token": reply(lambda top: top[0].update(token=5, bytes=None)),
-    "not objects": reply(lambda top: top.__setitem__(slice(0, 1), ["A"])),  # type: ignore[list-item]
+    "not objects": reply(lambda top: top.__setitem__(slice(0, 1), ["A"])),  # type: ignore[list-item]  # a lie
     "huge": huge,
     "huge unannounced": huge_unannounced,
     "bomb": bomb,

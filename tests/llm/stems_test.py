@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from equipoise.errors import BadInput
+from equipoise.llm.answers import OptionScores
 from equipoise.llm.requests import Prompt, Request, SampleRequest, ScoreRequest
 from equipoise.llm.stems import Stems
 
@@ -191,4 +192,6 @@ def test_a_real_server_reads_the_same_from_the_stem_and_as_a_whole() -> None:
         whole = ask(backend, [dataclasses.replace(r, stem=0) for r in asked]).complete()
     assert found == turned
     for one, other in zip(found, whole, strict=True):
-        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-3)  # type: ignore[union-attr]
+        assert isinstance(one, OptionScores)
+        assert isinstance(other, OptionScores)
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-3)

@@ -257,9 +257,9 @@ def test_requests_to_llama_cpp_carry_no_cache(tmp_path: Path) -> None:
     """Also where llama.cpp is found behind an address."""
     with answering(PEOPLE) as server:
         listed: dict[str, Any] = {"data": [{"id": "m", "owned_by": "llamacpp"}]}
-        handler = server.RequestHandlerClass
-        original = handler.do_GET  # type: ignore[attr-defined]  # of the handler of this server
-        handler.do_GET = lambda h: h._give(listed)  # type: ignore[attr-defined]
+        handler: Any = server.RequestHandlerClass
+        original = handler.do_GET
+        handler.do_GET = lambda h: h._give(listed)
         try:
             with open_agent(AgentSpec("a", "m", server.url)) as model:
                 from equipoise.llm.asking import ask_one
@@ -268,7 +268,7 @@ def test_requests_to_llama_cpp_carry_no_cache(tmp_path: Path) -> None:
                 text = f"{GSS.answers.wording[1]}\nA. too much\nB. about right\nC. too little"
                 ask_one(model, ScoreRequest(Prompt.chat(text), ("A", "B", "C")))
         finally:
-            handler.do_GET = original  # type: ignore[attr-defined]
+            handler.do_GET = original
         assert server.asked[-1]["cache_prompt"] is False
 
 

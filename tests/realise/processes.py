@@ -41,11 +41,12 @@ def stub(delay: float = 0.0) -> Iterator[str]:
 
 
 class Served:
-    """A running gateway."""
+    """A running gateway; its plan lies in `folder`."""
 
-    def __init__(self, process: subprocess.Popen[str], address: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], address: str, folder: Path) -> None:
         self.process = process
         self.address = address
+        self.folder = folder
 
     def ended(self) -> tuple[int, dict[str, Any], str]:
         """End it as Ctrl-C does; its exit code, drift report and notes."""
@@ -66,7 +67,7 @@ def gateway(plan: Path, upstream: str, *options: str, **environment: str) -> Ite
         line = process.stdout.readline()
         if not line:
             raise AssertionError(f"it did not start: {process.communicate()[1]}")
-        yield Served(process, json.loads(line)["address"])
+        yield Served(process, json.loads(line)["address"], plan.parent)
     finally:
         if process.poll() is None:
             process.kill()

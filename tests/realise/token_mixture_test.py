@@ -113,7 +113,7 @@ def test_routing_and_bayes_are_the_same_law_on_the_real_model(
 
             async def routed(i: int, k: int) -> tuple[int, ...]:
                 async with at_once:
-                    return await models.inner.response(k, longest=2, seed=7 * n + i)  # type: ignore[no-any-return]
+                    return tuple(await models.inner.response(k, longest=2, seed=7 * n + i))
 
             try:
                 one = await asyncio.gather(*(routed(i, k) for i, k in enumerate(drawn)))

@@ -145,13 +145,18 @@ def test_ctrl_c_stops_the_command_cleanly(tmp_path: Path) -> None:
     process = subprocess.Popen(
         command(path, tmp_path / "out")[:-1], stderr=subprocess.PIPE, text=True
     )
-    log = tmp_path / "out" / "simulated" / "log.sqlite"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not log.exists():
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    try:
+        log = tmp_path / "out" / "simulated" / "log.sqlite"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not log.exists():
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        # One that did not stop would be reported in whatever test comes next.
+        process.kill()
+        process.communicate()
     assert process.returncode == 130
     assert "rounds are kept; the same command goes on from there" in said
     assert "Traceback" not in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,8 @@ def toy(anchors: list[list[float]], *, diversity: float = 0.3) -> eq.AlignmentGa
 def study_of(folder: Path, game: eq.AlignmentGame, drawn: np.ndarray | None) -> Path:
     save_game(game, folder / "game.json")
     if drawn is not None:
-        np.savez(folder / "draws.npz", **{"attractiveness.values": drawn})  # type: ignore[arg-type]
+        draws: dict[str, Any] = {"attractiveness.values": drawn}
+        np.savez(folder / "draws.npz", **draws)
         text = (folder / "game.json").read_text().rstrip().removesuffix("}").rstrip()
         (folder / "game.json").write_text(text + ',\n  "draws": "draws.npz"\n}\n')
     path = folder / "s.toml"

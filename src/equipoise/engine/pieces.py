@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -91,7 +91,7 @@ def run(
     version: str = "",
     names: Sequence[str] | None = None,
     what: str = "pieces",
-) -> Iterator[tuple[int, Arrays]]:
+) -> Generator[tuple[int, Arrays], None, None]:
     """Run `work(**piece)` for every piece and yield (number, arrays) in the order of the pieces.
 
     Every piece runs in a process of its own with one thread for linear algebra, so bytes do
@@ -196,7 +196,7 @@ class _Queue:
     def done(self) -> int:
         return len(self.texts) - len(self.missing)
 
-    def results(self) -> Iterator[tuple[int, Arrays]]:
+    def results(self) -> Generator[tuple[int, Arrays], None, None]:
         with contextlib.ExitStack() as stack:
             crew: Crew | None = None
             try:

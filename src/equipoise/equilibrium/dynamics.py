@@ -33,9 +33,11 @@ from equipoise.game.terms import (
     Variety,
 )
 
-__all__ = ["Path", "dynamics"]
+__all__ = ["Kind", "Path", "dynamics"]
 
 FloatArray = NDArray[np.float64]
+
+Kind = Literal["best-response", "gradient", "replicator"]
 
 STILL = 1e-15
 """A step in which no weight moves more than this ends the path."""
@@ -126,7 +128,7 @@ class Path(Tabled):
 
 def dynamics(
     game: AlignmentGame,
-    kind: Literal["best-response", "gradient", "replicator"] = "best-response",
+    kind: Kind = "best-response",
     *,
     start: Profile | ArrayLike | None = None,
     steps: int = 200,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.equilibrium.jit import SAFE_MATH, FloatArray, jit
+from equipoise.equilibrium.jit import SAFE_MATH, Floats, jit
 
 __all__ = ["exam_pass", "general_exam_pass"]
 
@@ -18,10 +18,9 @@ BLOCK = 64
 
 @jit(fastmath=SAFE_MATH)
 def exam_pass(
-    values: FloatArray, alpha: FloatArray, pull: FloatArray, beta: FloatArray, common: FloatArray,
-    met_total: FloatArray, met_factor: float, met_count: float, gamma: FloatArray,
-    own: FloatArray, profile: FloatArray, low: int, high: int, full: bool, gap: FloatArray,
-    regret: FloatArray, spread: FloatArray, size: FloatArray, off: FloatArray,
+    values: Floats, alpha: Floats, pull: Floats, beta: Floats, common: Floats, met_total: Floats,
+    met_factor: float, met_count: float, gamma: Floats, own: Floats, profile: Floats, low: int,
+    high: int, full: bool, gap: Floats, regret: Floats, spread: Floats, size: Floats, off: Floats,
 ) -> None:  # fmt: skip
     r"""Examine agents low..high of an affine game with curvature :math:`h_i I`.
 
@@ -144,10 +143,10 @@ def exam_pass(
 
 @jit(fastmath=SAFE_MATH)
 def general_exam_pass(
-    values: FloatArray, alpha: FloatArray, pull: FloatArray, prices: FloatArray, beta: FloatArray,
-    rho: FloatArray, gamma: FloatArray, matrices: FloatArray, dense: NDArray[np.bool_],
-    met: FloatArray, profile: FloatArray, others: float, low: int, high: int, full: bool,
-    gap: FloatArray, regret: FloatArray, spread: FloatArray, size: FloatArray, off: FloatArray,
+    values: Floats, alpha: Floats, pull: Floats, prices: Floats, beta: Floats, rho: Floats,
+    gamma: Floats, matrices: Floats, dense: NDArray[np.bool_], met: Floats, profile: Floats,
+    others: float, low: int, high: int, full: bool, gap: Floats, regret: Floats, spread: Floats,
+    size: Floats, off: Floats,
 ) -> None:  # fmt: skip
     r"""Examine agents low..high of an affine game with any matrices, default network.
 

@@ -13,9 +13,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SAFE_MATH", "FloatArray", "Marks", "Places", "jit"]
+__all__ = ["SAFE_MATH", "Floats", "Marks", "Places", "jit"]
 
-FloatArray = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 Marks = NDArray[np.uint8]
 """Which groups are served: 0 or 1 each."""

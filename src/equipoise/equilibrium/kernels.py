@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from equipoise.equilibrium.jit import FloatArray, Places, jit
+from equipoise.equilibrium.jit import Floats, Places, jit
 
 __all__ = ["answer_pass"]
 
@@ -22,9 +22,7 @@ SCALAR = 12
 
 
 @jit(fastmath=True)
-def add_pairs(
-    on: FloatArray, weight: FloatArray, n: int, chosen: Places, jacobian: FloatArray,
-) -> None:  # fmt: skip
+def add_pairs(on: Floats, weight: Floats, n: int, chosen: Places, jacobian: Floats) -> None:
     """Add weight·aa' of the first n columns of `on`, which are 0 or 1, to the upper triangle."""
     for b in range(n):
         q = 0
@@ -38,10 +36,10 @@ def add_pairs(
 
 @jit(fastmath=True)
 def answer_pass(
-    values: FloatArray, alpha: FloatArray, pull: FloatArray, beta: FloatArray, common: FloatArray,
-    pressure: FloatArray, gamma: FloatArray, curvature: FloatArray, weight: FloatArray,
-    met: float, grow: float, extra: float, level: FloatArray, warm: bool, profile: FloatArray,
-    write: bool, low: int, high: int, mean: FloatArray, jacobian: FloatArray, limits: FloatArray,
+    values: Floats, alpha: Floats, pull: Floats, beta: Floats, common: Floats, pressure: Floats,
+    gamma: Floats, curvature: Floats, weight: Floats, met: float, grow: float, extra: float,
+    level: Floats, warm: bool, profile: Floats, write: bool, low: int, high: int, mean: Floats,
+    jacobian: Floats, limits: Floats,
 ) -> None:  # fmt: skip
     r"""Answer coverage m for agents low..high: :math:`x_i = (t_i - \lambda_i)_+/h_i`.
 

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from equipoise.equilibrium.jit import SAFE_MATH, FloatArray, Marks, Places, jit
+from equipoise.equilibrium.jit import SAFE_MATH, Floats, Marks, Places, jit
 
 __all__ = ["definite_pass", "general_pass"]
 
 
 @jit(fastmath=SAFE_MATH)
 def factor(
-    list_: Places, q: int, d: float, w: FloatArray, matrices: FloatArray, block: FloatArray,
-    chol: FloatArray,
+    list_: Places, q: int, d: float, w: Floats, matrices: Floats, block: Floats, chol: Floats,
 ) -> bool:  # fmt: skip
     """Build A on the groups listed and factor it against the first; False if not definite.
 
@@ -48,9 +47,7 @@ def factor(
 
 
 @jit(fastmath=SAFE_MATH)
-def stationary(
-    t: FloatArray, list_: Places, q: int, block: FloatArray, chol: FloatArray, y: FloatArray,
-) -> None:  # fmt: skip
+def stationary(t: Floats, list_: Places, q: int, block: Floats, chol: Floats, y: Floats) -> None:
     """Weights y of the groups listed that make their payoffs equal; their sum is 1."""
     rest = 1.0
     for a in range(1, q):
@@ -68,8 +65,7 @@ def stationary(
 
 @jit(fastmath=SAFE_MATH)
 def payoffs(
-    t: FloatArray, list_: Places, q: int, y: FloatArray, d: float, w: FloatArray,
-    matrices: FloatArray, v: FloatArray,
+    t: Floats, list_: Places, q: int, y: Floats, d: float, w: Floats, matrices: Floats, v: Floats,
 ) -> float:  # fmt: skip
     """Write v = t − A y for all groups; return the level of the groups listed."""
     n = t.size
@@ -100,7 +96,7 @@ def gather(on: Marks, list_: Places) -> int:
 
 
 @jit(fastmath=SAFE_MATH)
-def guess(t: FloatArray, h: float, on: Marks) -> None:
+def guess(t: Floats, h: float, on: Marks) -> None:
     """Serve what a multiple h of the identity would: water-filling, at most a few steps."""
     n = t.size
     level = -h if h > 0.0 else 0.0
@@ -123,8 +119,8 @@ def guess(t: FloatArray, h: float, on: Marks) -> None:
 
 @jit(fastmath=SAFE_MATH)
 def switch(
-    t: FloatArray, d: float, w: FloatArray, matrices: FloatArray, size: float, on: Marks,
-    list_: Places, block: FloatArray, chol: FloatArray, y: FloatArray, v: FloatArray,
+    t: Floats, d: float, w: Floats, matrices: Floats, size: float, on: Marks, list_: Places,
+    block: Floats, chol: Floats, y: Floats, v: Floats,
 ) -> int:  # fmt: skip
     """Let all groups with a wrong sign change sides at once; number served, or 0 (unsettled)."""
     n = t.size
@@ -157,9 +153,8 @@ def switch(
 
 @jit(fastmath=SAFE_MATH)
 def climb(
-    t: FloatArray, d: float, w: FloatArray, matrices: FloatArray, size: float, on: Marks,
-    list_: Places, block: FloatArray, chol: FloatArray, y: FloatArray, v: FloatArray,
-    x: FloatArray,
+    t: Floats, d: float, w: Floats, matrices: Floats, size: float, on: Marks, list_: Places,
+    block: Floats, chol: Floats, y: Floats, v: Floats, x: Floats,
 ) -> int:  # fmt: skip
     """One group enters or leaves a step and the value rises: finite; number served, or 0.
 
@@ -221,8 +216,7 @@ def climb(
 
 @jit(fastmath=SAFE_MATH)
 def slopes(
-    list_: Places, q: int, chol: FloatArray, scale: float, inverse: FloatArray,
-    jacobian: FloatArray,
+    list_: Places, q: int, chol: Floats, scale: float, inverse: Floats, jacobian: Floats,
 ) -> float:  # fmt: skip
     """Add scale·P (R7) on the groups listed to the Jacobian; return the largest P_kk."""
     # The inverse factor, row by row; then P = Z (L L')^{-1} Z'.
@@ -253,11 +247,10 @@ def slopes(
 
 @jit(fastmath=SAFE_MATH)
 def general_pass(
-    values: FloatArray, alpha: FloatArray, pull: FloatArray, beta: FloatArray, common: FloatArray,
-    pressure: FloatArray, gamma: FloatArray, own: FloatArray, weights: FloatArray,
-    matrices: FloatArray, share: FloatArray, grow: float, extra: float, served: Marks, warm: bool,
-    profile: FloatArray, write: bool, low: int, high: int, mean: FloatArray, jacobian: FloatArray,
-    limits: FloatArray,
+    values: Floats, alpha: Floats, pull: Floats, beta: Floats, common: Floats, pressure: Floats,
+    gamma: Floats, own: Floats, weights: Floats, matrices: Floats, share: Floats, grow: float,
+    extra: float, served: Marks, warm: bool, profile: Floats, write: bool, low: int, high: int,
+    mean: Floats, jacobian: Floats, limits: Floats,
 ) -> None:  # fmt: skip
     r"""Answer coverage m for agents low..high: :math:`\arg\max \langle t_i,x\rangle - ½x^⊤A_i x`.
 
@@ -344,8 +337,7 @@ def general_pass(
 
 @jit(fastmath=SAFE_MATH)
 def definite_pass(
-    own: FloatArray, weights: FloatArray, matrices: FloatArray, low: int, high: int,
-    failed: FloatArray,
+    own: Floats, weights: Floats, matrices: Floats, low: int, high: int, failed: Floats,
 ) -> None:  # fmt: skip
     """Count the agents low..high whose A_i is not positive definite on sum-zero vectors."""
     n = matrices.shape[1]

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from equipoise.equilibrium.jit import FloatArray, Places, jit
+from equipoise.equilibrium.jit import Floats, Places, jit
 
 __all__ = ["sweep"]
 
 
 @jit()
 def sweep(
-    starts: Places, ends: Places, weights: FloatArray, degrees: FloatArray, scores: FloatArray,
-    gamma: FloatArray, kernel: FloatArray, own: FloatArray, x: FloatArray,
+    starts: Places, ends: Places, weights: Floats, degrees: Floats, scores: Floats, gamma: Floats,
+    kernel: Floats, own: Floats, x: Floats,
 ) -> float:  # fmt: skip
     r"""Let every agent maximise :math:`\langle s_i - \gamma_i S o_i, x\rangle - h_i\|x\|^2/2`.
 

@@ -206,7 +206,7 @@ def _says_nothing(term: Term) -> bool:
 
 def _section(term: Term, agents: Agents) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for key in (field.name for field in fields(term)):  # type: ignore[arg-type]  # every leaf is one
+    for key in (field.name for field in fields(term)):
         value = getattr(term, key)
         if isinstance(value, np.ndarray):
             out[key] = value.tolist()

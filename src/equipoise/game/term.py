@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from dataclasses import Field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ class Term(ABC):
 
     field: ClassVar[str]
     """The key of this term in a game file."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    """Every term is a dataclass: its parameters are its fields."""
 
     @abstractmethod
     def check(self, groups: Groups, agents: Agents) -> None:

@@ -18,7 +18,8 @@ from equipoise.measure.distances import Distances, distances
 from equipoise.measure.judging import Judging, judging
 from equipoise.measure.personas import Steerability, steerability
 from equipoise.measure.random_answers import Randomness, randomness
-from equipoise.panels.panel import Panel, PanelDraws
+from equipoise.panels.panel import Panel
+from equipoise.panels.panel_draws import PanelDraws
 
 __all__ = ["AgentFindings", "find"]
 

@@ -23,7 +23,8 @@ from equipoise.game.gamefile import game_to_dict
 from equipoise.game.gamefile_text import to_json
 from equipoise.game.terms import Attractiveness, Consistency, Diversity, KLConsistency, Term
 from equipoise.measure.findings import AgentFindings
-from equipoise.panels.panel import Panel, PanelDraws
+from equipoise.panels.panel import Panel
+from equipoise.panels.panel_draws import PanelDraws
 
 __all__ = ["Incentives", "MeasuredGame", "fit_game", "write_game", "write_whole"]
 
@@ -153,7 +154,8 @@ def _about(panel: Panel, found: Sequence[AgentFindings]) -> dict[str, Any]:
 def write_game(measured: MeasuredGame, folder: Path) -> Path:
     """Write `game.json` and the draws beside it; return the path of the game file."""
     buffer = io.BytesIO()
-    np.savez(buffer, **measured.draws)  # type: ignore[arg-type]  # keys are field paths
+    draws: dict[str, Any] = dict(measured.draws)
+    np.savez(buffer, **draws)
     write_whole(folder / DRAWS, buffer.getvalue())
     data = game_to_dict(measured.game) | {"draws": DRAWS}
     write_whole(folder / GAME, to_json(data).encode())

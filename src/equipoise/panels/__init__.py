@@ -4,7 +4,8 @@ from equipoise.panels.answers import AnswerTable
 from equipoise.panels.audience import Audience
 from equipoise.panels.design import DesignEstimate, SurveyDesign
 from equipoise.panels.files import read_panel
-from equipoise.panels.panel import Panel, PanelDraws
+from equipoise.panels.panel import Panel
+from equipoise.panels.panel_draws import PanelDraws
 from equipoise.panels.sources import list_panels, load_panel, option_codes
 from equipoise.panels.table import panel_from_table
 

@@ -20,88 +20,18 @@ from equipoise.game.groups import Groups
 from equipoise.panels import agreement as alike
 from equipoise.panels.answers import AnswerTable
 from equipoise.panels.audience import Audience
-from equipoise.panels.respondents import Respondents, Tallies
+from equipoise.panels.panel_draws import PanelDraws, measured_draws
+from equipoise.panels.respondents import Respondents
 
 if TYPE_CHECKING:
     from equipoise.panels.grouping import Merged
 
-__all__ = ["Panel", "PanelDraws"]
+__all__ = ["Panel"]
 
 FloatArray = NDArray[np.float64]
 
 SUMMARY_DRAWS = 1000
 LEVEL = 0.95
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class PanelDraws:
-    """Joint bootstrap draws of everything a game needs from a panel.
-
-    Parameters
-    ----------
-    shares : (n, K) array
-        Shares of the groups.
-    agreement : (n, K, K) array
-        Agreement with the unbiased diagonal.
-    appeal : (n, K) array
-        Appeal (plug-in).
-    kernel : (n, K, K) array
-        Bhattacharyya kernel.
-    start : int
-        Number of the first draw.
-    """
-
-    shares: FloatArray
-    agreement: FloatArray
-    appeal: FloatArray
-    kernel: FloatArray
-    start: int
-    _questions: tuple[str, ...] = field(repr=False)
-    _tallies: Tallies = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.shares)
-
-    @property
-    def answers(self) -> FloatArray:
-        """Answer shares of the groups, (n, K, Q, C), in the order of the panel's answer table."""
-        return self._tallies.shares
-
-    @property
-    def answers_n_eff(self) -> FloatArray:
-        """Kish's effective number of answers behind them, (n, K, Q)."""
-        return self._tallies.n_eff
-
-    def for_question(self, question: str) -> PanelDraws:
-        """Return the same draws measured on one question alone, without resampling.
-
-        Raises
-        ------
-        BadInput
-            The panel has no such question (or these draws were already cut to one).
-        """
-        if question not in self._questions:
-            raise BadInput(
-                f'these draws have no question "{question}"; they have {self._questions}'
-            )
-        q = self._questions.index(question)
-        t = self._tallies
-        one = Tallies(t.size, t.answers[:, :, [q]], t.squares[:, :, [q]])
-        return _measured(one, (question,), self.start)
-
-
-def _measured(tallies: Tallies, questions: tuple[str, ...], start: int) -> PanelDraws:
-    p, m, n_eff = tallies.shares, tallies.group_shares, tallies.n_eff
-    return PanelDraws(
-        m,
-        alike.agreement(p, n_eff),
-        alike.appeal(p, m),
-        alike.kernel(p),
-        start,
-        questions,
-        tallies,
-    )
 
 
 @final
@@ -293,7 +223,7 @@ class Panel(Tabled):
         """
         if n < 1 or seed < 0 or start < 0:
             raise BadInput(f"draws: need n >= 1, seed >= 0, start >= 0; got {n}, {seed}, {start}")
-        draws = _measured(self._rows().resample(n, seed, start), self.questions, start)
+        draws = measured_draws(self._rows().resample(n, seed, start), self.questions, start)
         return draws if question is None else draws.for_question(question)
 
     def summary(self, *, draws: int = SUMMARY_DRAWS, seed: int = 0) -> dict[str, Any]:

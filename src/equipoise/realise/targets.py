@@ -157,7 +157,9 @@ def targets_from(content: bytes) -> Targets:
     if not isinstance(given, dict):
         raise BadInput("topics: write an object, topic -> rows like those of profile")
     digest = hashlib.sha256(content).hexdigest()
-    return Targets(groups, agents, rows, given, digest)  # type: ignore[arg-type]  # made arrays there
+    # As they stand: `Targets` makes arrays of them and says what does not fit.
+    raw: dict[str, Any] = {"mixtures": rows, "topics": given}
+    return Targets(groups, agents, **raw, digest=digest)
 
 
 def schema() -> dict[str, Any]:

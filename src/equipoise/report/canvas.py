@@ -51,6 +51,14 @@ OPEN = ("left", "bottom")
 """Edges of a frame that is open to the names of lines."""
 
 
+def _needed() -> Any:
+    try:
+        import matplotlib
+    except ImportError:
+        raise MissingExtra("a figure", "plots") from None
+    return matplotlib
+
+
 def new_figure(size: tuple[float, float]) -> Figure:
     """Return a new figure of `size` inches that pyplot knows nothing of.
 
@@ -59,11 +67,10 @@ def new_figure(size: tuple[float, float]) -> Figure:
     MissingExtra
         matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("a figure", "plots") from None
+    _needed()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=size, layout="constrained", facecolor=PAPER)
     FigureCanvasAgg(figure)
     return figure
@@ -93,11 +100,7 @@ def styled() -> Iterator[None]:
     MissingExtra
         matplotlib is not installed.
     """
-    try:
-        import matplotlib
-    except ImportError:
-        raise MissingExtra("a figure", "plots") from None
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+    with _needed().rc_context(STYLE), warnings.catch_warnings():
         # A label in a script the font lacks is drawn as boxes; the tables carry it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         yield
