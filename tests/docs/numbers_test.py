@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from functools import cache
 
 import pytest
@@ -15,6 +16,7 @@ from equipoise.inclusion.exclusion import SURE
 from equipoise.panels import load_panel
 from equipoise.panels.panel import Panel
 from equipoise.report.steer_words import LEVERS
+from equipoise.simulate.learners import LEARNERS
 from tests.docs.settings import ROOT
 
 NAMED = {"two": 2, "six": 6, "seven": 7, "eighteen": 18}
@@ -36,6 +38,11 @@ def resting() -> int:
     return int(found[1])
 
 
+def falls(learner: str) -> float:
+    """How errors fall; 1/3 cannot be told from the float beside it."""
+    return float(Fraction(LEARNERS[learner].falls).limit_denominator(100))
+
+
 SAID: list[tuple[str, str, Callable[[], float]]] = [
     ("README.md", r"the answers of ([\d,]+) Americans", lambda: panel().n),
     ("README.md", r"# GSS 2018, (\w+) groups", lambda: len(panel().groups)),
@@ -52,6 +59,9 @@ SAID: list[tuple[str, str, Callable[[], float]]] = [
     ("docs/design/dashboard.md", r"as fit into (\w+) seconds", lambda: uncertainty.PATIENCE),
     ("docs/design/dashboard.md", r"(\d+) × \d+ cells at once", lambda: maps.POINTS),
     ("docs/design/dashboard.md", r"at most\s(\d+) MB in memory", lambda: uploads.LARGEST / 2**20),
+    ("docs/design/simulate.md", r"(\d+/\d+) for `mirror`", lambda: falls("mirror")),
+    ("docs/design/simulate.md", r"(\d+/\d+) for `best-response`", lambda: falls("best-response")),
+    ("docs/design/simulate.md", r"(\d+/\d+) for `bandit`", lambda: falls("bandit")),
 ]  # fmt: skip
 
 
@@ -60,7 +70,7 @@ def said(text: str, pattern: str) -> float:
     found = re.search(pattern, re.sub(r"\s+", " ", text))
     assert found is not None, f"the page has nothing like {pattern}"
     word = found[1].replace(",", "")
-    return float(NAMED[word]) if word in NAMED else float(word)
+    return float(NAMED[word] if word in NAMED else Fraction(word))
 
 
 @pytest.mark.parametrize(("page", "pattern", "real"), SAID)

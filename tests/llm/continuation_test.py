@@ -111,6 +111,9 @@ def test_the_real_model_says_what_it_is_scored_to_say() -> None:
         texts = ask(
             server.backend(), [SampleRequest(prompt, i, max_tokens=4, seed=3) for i in range(n)]
         ).complete()
-    said = sum(isinstance(t, Sample) and t.text.lstrip().startswith(options) for t in texts)
+    said = 0
+    for one in texts:
+        assert isinstance(one, Sample)
+        said += one.text.lstrip().startswith(options)
     spread = math.sqrt(found.covered * (1 - found.covered) / n)
     assert abs(said / n - found.covered) < 4 * spread + found.unlisted

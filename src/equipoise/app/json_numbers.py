@@ -9,7 +9,7 @@ import numpy as np
 
 from equipoise.errors import BadInput
 
-__all__ = ["finite", "number", "rounded"]
+__all__ = ["number", "or_word", "rounded"]
 
 
 def number(name: str, given: Any) -> float:
@@ -48,7 +48,7 @@ def rounded(array: Any, digits: int = 6) -> Any:
     return np.round(np.asarray(array, dtype=np.float64), digits).tolist()
 
 
-def finite(value: float) -> float | str:
+def or_word(value: float) -> float | str:
     """Return a number as JSON has it; infinite and undefined ones as words."""
     if math.isnan(value):
         return "undefined"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.app.critical import critical_view
-from equipoise.app.json_numbers import finite, rounded
+from equipoise.app.json_numbers import or_word, rounded
 from equipoise.app.opened import BARS
 from equipoise.app.settings import Settings, draws_at, game_at_settings
 from equipoise.app.source import DRAWS, KEPT, Source
@@ -188,9 +188,9 @@ def _verdicts(
             return {"verdicts": None, "margins": None, "why": str(error)}
         return {
             "verdicts": [one.value for one in report.verdicts],
-            "margins": [finite(m) for m in report.margins],
-            "margin_low": [finite(m) for m in report.margin_low],
-            "margin_high": [finite(m) for m in report.margin_high],
+            "margins": [or_word(m) for m in report.margins],
+            "margin_low": [or_word(m) for m in report.margin_low],
+            "margin_high": [or_word(m) for m in report.margin_high],
             "excluded_in": report.excluded_in.tolist(),
         }
     top = found.profile.top_weight

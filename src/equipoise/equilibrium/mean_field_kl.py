@@ -99,15 +99,15 @@ def solve_kl(game: AlignmentGame, start: FloatArray | None) -> tuple[FloatArray,
 
 
 def _read(game: AlignmentGame) -> _Meeting | None:
-    kl, met = game.term(KLConsistency), game.term(Diversity)
+    live, kl, met = game.live, game.term(KLConsistency), game.term(Diversity)
     known = (KLConsistency, Diversity, Attractiveness, Subsidy)
-    if kl is None or met is None or not all(isinstance(t, known) for t in game.live):
+    if kl is None or met is None or not all(isinstance(t, known) for t in live):
         return None
     if met.network is not None or game.agents.total < 2 or not np.all(kl.weight > 0):
         return None
     shape = (len(game.agents), len(game.groups))
     scores = np.zeros(shape)
-    for term in game.live:
+    for term in live:
         if isinstance(term, Attractiveness | Subsidy):
             scores = scores + term.own_gradient(scores, game.groups, game.agents)
     beta = np.broadcast_to(kl.weight, shape[:1])[:, None]

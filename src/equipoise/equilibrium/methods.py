@@ -155,7 +155,8 @@ def _closed(game: AlignmentGame, form: AffineForm | None) -> Iterator[Attempt]:
 
 def _closed_curved(game: AlignmentGame) -> tuple[FloatArray | None, str, str]:
     kl, share = game.term(KLConsistency), game.term(AudienceShare)
-    kinds = {type(t) for t in game.live}
+    live = game.live
+    kinds = {type(t) for t in live}
     shape = (len(game.agents), len(game.groups))
     if kinds == {AudienceShare} and share is not None and game.agents.total > 1:
         if np.all(share.weight > 0):
@@ -168,7 +169,7 @@ def _closed_curved(game: AlignmentGame) -> tuple[FloatArray | None, str, str]:
     if not np.all(kl.weight > 0):
         return None, "", ""
     linear = np.zeros(shape)
-    for term in game.live:
+    for term in live:
         if not isinstance(term, KLConsistency):
             linear = linear + term.own_gradient(linear, game.groups, game.agents)
     anchor, weight = np.broadcast_to(kl.anchor, shape), np.broadcast_to(kl.weight, shape[:1])
